@@ -1,0 +1,58 @@
+"""A differentiable zoo of neuromorphic models for JAX, on Equinox and Diffrax."""
+
+from importlib.metadata import version as _version
+
+from . import physics as physics
+from ._attribute import (
+    AbstractAttribute as AbstractAttribute,
+    Blueprint as Blueprint,
+    Constant as Constant,
+    field as field,
+    fields as fields,
+    Interval as Interval,
+    kaiming as kaiming,
+    Parameter as Parameter,
+    SimulationParameter as SimulationParameter,
+    State as State,
+    uniform_sqrt as uniform_sqrt,
+    unit_eigs as unit_eigs,
+    xavier as xavier,
+)
+from ._combinators import Sequential as Sequential
+from ._errors import debug_mode as debug_mode
+from ._filters import (
+    combine as combine,
+    family_labels as family_labels,
+    filter_grad as filter_grad,
+    filter_spec as filter_spec,
+    filter_value_and_grad as filter_value_and_grad,
+    is_parameter as is_parameter,
+    is_simulation_parameter as is_simulation_parameter,
+    is_state as is_state,
+    partition as partition,
+)
+from ._models import (
+    Instant as Instant,
+    Linear as Linear,
+    RateEulerJax as RateEulerJax,
+    RateJax as RateJax,
+)
+from ._module import AbstractModule as AbstractModule, initialise as initialise
+from ._solver import (
+    AbstractStepper as AbstractStepper,
+    Diffrax as Diffrax,
+    ForwardEuler as ForwardEuler,
+)
+from ._training import (
+    accuracy as accuracy,
+    bounds_penalty as bounds_penalty,
+    cross_entropy as cross_entropy,
+    last_output as last_output,
+    length_mask as length_mask,
+    log_space as log_space,
+    mse as mse,
+    time_average as time_average,
+)
+
+
+__version__ = _version("eqpool")

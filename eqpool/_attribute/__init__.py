@@ -1,0 +1,23 @@
+from .blueprint import Blueprint as Blueprint
+from .constant import Constant as Constant
+from .fields import fields as fields
+from .initialisers import (
+    kaiming as kaiming,
+    uniform_sqrt as uniform_sqrt,
+    unit_eigs as unit_eigs,
+    xavier as xavier,
+)
+from .interval import (
+    Interval as Interval,
+    NON_NEGATIVE as NON_NEGATIVE,
+    POSITIVE as POSITIVE,
+    REAL as REAL,
+)
+from .selection import FamilyLike as FamilyLike, Selection as Selection, selection as selection
+from .spec import (
+    AbstractAttribute as AbstractAttribute,
+    field as field,
+    Parameter as Parameter,
+    SimulationParameter as SimulationParameter,
+    State as State,
+)

@@ -1,0 +1,44 @@
+"""What one instance of a module was built from."""
+
+from collections.abc import Mapping
+
+import equinox as eqx
+
+from .._types import Array, Shape
+from .spec import AbstractAttribute, as_role, ROLES
+
+
+class Blueprint(eqx.Module):
+    """What a module was built from, apart from the values that training changes.
+
+    Every module has one in its field `blueprint`, put there by [`eqpool.initialise`][].
+    All of it but `initial` is static: two modules of one configuration have equal tree
+    structures whatever values they were given.
+
+    **Attributes:**
+
+    - `initial`: the values that `reset_state` and `reset_parameters` restore. No family
+        selects them.
+    - `name`: the name that the user gave, or `""`.
+    - `shape`: `(N,)` or `(N_in, N_out)`.
+    - `sizes`: the numbers behind the names in declared shapes.
+    - `overrides`: `(field, role, family)` of each field that is not what its class declares.
+    - `absent`: declared fields that this configuration does not have.
+    - `spiking_input`, `spiking_output`: whether input and output are spikes.
+    """
+
+    initial: dict[str, Array]
+    name: str = eqx.field(static=True, default="")
+    shape: Shape = eqx.field(static=True, default=(0,))
+    sizes: tuple[tuple[str, int], ...] = eqx.field(static=True, default=())
+    overrides: tuple[tuple[str, str, str], ...] = eqx.field(static=True, default=())
+    absent: tuple[str, ...] = eqx.field(static=True, default=())
+    spiking_input: bool = eqx.field(static=True, default=False)
+    spiking_output: bool = eqx.field(static=True, default=False)
+
+    def apply(self, declared: Mapping[str, AbstractAttribute]) -> dict[str, AbstractAttribute]:
+        """What the declared fields are in this instance."""
+        found = {name: a for name, a in declared.items() if name not in self.absent}
+        for name, role, family in self.overrides:
+            found[name] = as_role(ROLES[role], declared[name], family=family)
+        return found

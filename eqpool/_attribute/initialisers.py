@@ -1,0 +1,44 @@
+"""Initial values that are drawn: functions of `(shape, key)`.
+
+`shape[0]` is the number of inputs of a weight matrix, which is indexed `[pre, post]`.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from .._types import Array, Float, Key, Shape
+
+
+def unit_eigs(shape: Shape, key: Key) -> Float[Array, "..."]:
+    """Normal with standard deviation `1/sqrt(shape[0])`.
+
+    The eigenvalues of a square matrix then fill the unit disc (Ginibre's circular law,
+    [doi:10.1063/1.1704292](https://doi.org/10.1063/1.1704292)).
+    """
+    return jax.random.normal(key, shape) / jnp.sqrt(shape[0])
+
+
+def kaiming(shape: Shape, key: Key) -> Float[Array, "..."]:
+    """Uniform in `±sqrt(6/shape[0])`.
+
+    He et al. 2015, [doi:10.1109/ICCV.2015.123](https://doi.org/10.1109/ICCV.2015.123).
+    """
+    return _uniform(shape, key, 6 / shape[0])
+
+
+def xavier(shape: Shape, key: Key) -> Float[Array, "..."]:
+    """Uniform in `±sqrt(6/sum(shape))`.
+
+    Glorot and Bengio 2010, <https://proceedings.mlr.press/v9/glorot10a.html>.
+    """
+    return _uniform(shape, key, 6 / sum(shape))
+
+
+def uniform_sqrt(shape: Shape, key: Key) -> Float[Array, "..."]:
+    """Uniform in `±sqrt(1/shape[0])`."""
+    return _uniform(shape, key, 1 / shape[0])
+
+
+def _uniform(shape: Shape, key: Key, limit_squared: float) -> Array:
+    limit = limit_squared**0.5
+    return jax.random.uniform(key, shape, minval=-limit, maxval=limit)

@@ -1,0 +1,50 @@
+"""Intervals of permitted values."""
+
+import dataclasses
+import math
+
+import jax.numpy as jnp
+
+from .._types import Array, Bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Interval:
+    """The values that a quantity may take.
+
+    **Arguments:**
+
+    - `lower`, `upper`: the ends, in the unit of the quantity. Default: the whole line.
+    - `closed`: whether the ends themselves belong to it. Default `True`. (An infinite
+        end never does.)
+
+    **Raises:** `ValueError` if `lower < upper` does not hold.
+    """
+
+    lower: float = -math.inf
+    upper: float = math.inf
+    closed: bool = True
+
+    def __post_init__(self):
+        if not self.lower < self.upper:
+            raise ValueError(
+                f"Interval: lower must be below upper, got lower={self.lower}, upper={self.upper}."
+            )
+
+    def contains(self, x: Array) -> Bool[Array, "..."]:
+        """Elementwise whether `x` lies inside; `False` for `NaN` and infinity."""
+        if self.closed:
+            inside = (x >= self.lower) & (x <= self.upper)
+        else:
+            inside = (x > self.lower) & (x < self.upper)
+        return inside & jnp.isfinite(x)
+
+    def __str__(self) -> str:
+        left = "[" if self.closed and math.isfinite(self.lower) else "("
+        right = "]" if self.closed and math.isfinite(self.upper) else ")"
+        return f"{left}{self.lower:g}, {self.upper:g}{right}"
+
+
+REAL = Interval()
+POSITIVE = Interval(0.0, closed=False)
+NON_NEGATIVE = Interval(0.0)

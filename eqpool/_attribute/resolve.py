@@ -1,0 +1,179 @@
+"""From a declaration and an argument to the array on the module."""
+
+import dataclasses
+import inspect
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from .._errors import describe, is_concrete
+from .._types import Array, Axis, Key, Shape
+from .constant import Constant
+from .interval import REAL
+from .spec import (
+    AbstractAttribute,
+    as_role,
+    check_attribute,
+    Parameter,
+    permitted_shapes,
+    SimulationParameter,
+)
+
+
+def resolve(
+    declaration: AbstractAttribute,
+    argument: Any,
+    *,
+    owner: str,
+    sizes: Mapping[str, int],
+    key: Key,
+) -> tuple[Array, AbstractAttribute]:
+    """The value of one field of one instance, and what the field is in that instance.
+
+    **Arguments:**
+
+    - `declaration`: what the class declares.
+    - `argument`: what the constructor was given: a value, `None`, a `Constant`, or another
+        attribute whose entries take precedence over the declared ones.
+    - `owner`: class and field, for messages, as `"RateJax.tau"`.
+    - `sizes`: the numbers behind the names in shapes.
+    - `key`: for initialisers that draw.
+
+    **Raises:** `TypeError` and `ValueError` as listed at
+    [`eqpool.AbstractAttribute`][].
+    """
+    attribute = _merge(declaration, argument, owner)
+    if attribute.data is None:
+        value = _initial_value(attribute, owner, sizes, key)
+    else:
+        value = attribute.data
+    value = cast(attribute, value, owner)
+    for source in (attribute, declaration):
+        value = fit(value, source, owner, sizes)
+    check_values(value, attribute, owner)
+    return value, attribute
+
+
+def cast(attribute: AbstractAttribute, value: Any, owner: str) -> Array:
+    """`value` through `cast_fn`, or as an array of JAX's default float type."""
+    if attribute.cast_fn is not None:
+        return jnp.asarray(attribute.cast_fn(value))
+    try:
+        array = jnp.asarray(value)
+        if jnp.issubdtype(array.dtype, jnp.floating) or jnp.issubdtype(array.dtype, jnp.integer):
+            return jnp.asarray(array, jnp.result_type(float))
+    except (TypeError, ValueError):
+        pass
+    raise TypeError(
+        f"{owner}: must be a real number or an array of real numbers; got {describe(value)}."
+    )
+
+
+def fit(value: Array, attribute: AbstractAttribute, owner: str, sizes: Mapping[str, int]) -> Array:
+    """`value` in one of the permitted shapes, reshaped if that is permitted."""
+    shapes = [concrete_shape(s, owner, sizes) for s in permitted_shapes(attribute, owner)]
+    if not shapes or value.shape in shapes:
+        return value
+    if attribute.permit_reshape:
+        for shape in shapes:
+            if math.prod(shape) == value.size:
+                return value.reshape(shape)
+    raise ValueError(
+        f"{owner}: has shape {value.shape}, expected {_shapes_text(attribute, owner, sizes)}."
+    )
+
+
+def concrete_shape(shape: tuple[Axis, ...], owner: str, sizes: Mapping[str, int]) -> Shape:
+    """Names replaced by sizes."""
+    try:
+        return tuple(sizes[axis] if isinstance(axis, str) else axis for axis in shape)
+    except KeyError as error:
+        raise ValueError(
+            f"{owner}: shape names the size {error.args[0]!r}, which this module does not "
+            f"know; it knows {dict(sizes)}."
+        ) from None
+
+
+def check_values(value: Array, attribute: AbstractAttribute, owner: str) -> None:
+    """Raises if a value that can be looked at is not finite or outside its bounds."""
+    if not (is_concrete(value) and jnp.issubdtype(value.dtype, jnp.floating)):
+        return
+    bounds = attribute.bounds or REAL
+    bad = np.flatnonzero(~np.asarray(bounds.contains(value)))
+    if bad.size:
+        raise ValueError(bounds_message(attribute, owner, np.ravel(value)[bad[0]], int(bad[0])))
+
+
+def bounds_message(
+    attribute: AbstractAttribute, owner: str, value: Any = None, index: int = 0
+) -> str:
+    """What to say of a value that is not finite or outside its bounds."""
+    unit = f" {attribute.unit}" if attribute.unit else ""
+    at = "" if value is None else f"; got {value:g}{unit} (element {index})"
+    return (
+        f"{owner}: every value must be finite and in {attribute.bounds or REAL}{unit}{at}. "
+        "Check how this value was computed and its unit."
+    )
+
+
+def _merge(declaration: AbstractAttribute, argument: Any, owner: str) -> AbstractAttribute:
+    constant = isinstance(argument, Constant)
+    if isinstance(argument, Constant):
+        argument = argument.data
+        if not isinstance(declaration, (Parameter, SimulationParameter)):
+            raise TypeError(
+                f"{owner}: Constant takes parameters only; this is a {declaration.role}."
+            )
+    if isinstance(argument, AbstractAttribute):
+        role = type(argument)
+        given = {
+            entry.name: getattr(argument, entry.name)
+            for entry in dataclasses.fields(argument)
+            if getattr(argument, entry.name) is not entry.default
+        }
+    else:
+        role = type(declaration)
+        given = {} if argument is None else {"data": argument}
+    if "init_func" in given:
+        given.setdefault("data", None)  # a declared default must not hide it
+    attribute = as_role(SimulationParameter if constant else role, declaration, **given)
+    check_attribute(attribute, owner)
+    return attribute
+
+
+def _initial_value(
+    attribute: AbstractAttribute, owner: str, sizes: Mapping[str, int], key: Key
+) -> Any:
+    if attribute.init_func is None:
+        raise ValueError(
+            f"{owner}: there is no value: give `data`, or an `init_func` such as jax.numpy.zeros."
+        )
+    shape = concrete_shape(permitted_shapes(attribute, owner)[0], owner, sizes)
+    return call_initialiser(attribute.init_func, shape, key)
+
+
+def call_initialiser(init_func: Callable[..., Any], shape: Shape, key: Key) -> Any:
+    """`init_func(shape)`, `init_func(shape, key)` or `init_func(key, shape)`."""
+    try:
+        parameters = inspect.signature(init_func).parameters.values()
+    except ValueError:  # some built-in functions have no signature
+        return init_func(shape)
+    positional = [
+        p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+    ]
+    required = [p for p in parameters if p.name in positional and p.default is p.empty]
+    if positional[:1] == ["key"]:
+        return init_func(key, shape)
+    return init_func(shape, key) if len(required) > 1 else init_func(shape)
+
+
+def _shapes_text(attribute: AbstractAttribute, owner: str, sizes: Mapping[str, int]) -> str:
+    texts = []
+    for shape in permitted_shapes(attribute, owner):
+        text = str(concrete_shape(shape, owner, sizes))
+        names = ", ".join(map(str, shape))
+        texts.append(f"{text} = ({names})" if any(isinstance(a, str) for a in shape) else text)
+    return " or ".join(texts)

@@ -1,0 +1,89 @@
+"""Words for error messages, and checks of values that exist only at run time."""
+
+import contextlib
+import difflib
+import os
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
+
+import equinox as eqx
+import jax
+import jax.core
+
+
+_T = TypeVar("_T")
+
+
+def describe(value: Any) -> str:
+    """What came, in one phrase: `float32[3,4]`, `int 3`, `str 'ReLU'`."""
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return f"{value.dtype}[{','.join(map(str, value.shape))}]"
+    text = repr(value)
+    text = text if len(text) <= 60 else text[:57] + "..."
+    return f"{type(value).__name__} {text}"
+
+
+def listing(names: Iterable[str]) -> str:
+    """`'a', 'b', 'c'`, or `none`."""
+    return ", ".join(repr(name) for name in names) or "none"
+
+
+def suggestion(name: str, names: Iterable[str]) -> str:
+    """` Did you mean 'tau'?`, or nothing where no name is close."""
+    close = difflib.get_close_matches(name, list(names), n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+_debug = os.environ.get("EQPOOL_DEBUG", "0") not in ("", "0")
+
+
+@contextlib.contextmanager
+def debug_mode(enabled: bool = True) -> Iterator[None]:
+    """Switches run-time checks on (or off) inside a `with` block.
+
+    Shapes and dtypes are always checked, while a function is traced. Values that exist
+    only at run time (a `NaN` that appears under `jit`, a time constant that an optimiser
+    has driven below zero) are checked when this mode is on: every `evolve` then raises on
+    an input or an attribute that is not finite or leaves its bounds, and on an output
+    that is not finite. When it is off, no check is compiled and none costs anything.
+
+    The environment variable `EQPOOL_DEBUG=1` switches it on for a whole run. Functions
+    that were compiled before are compiled again on entry and on exit.
+
+    **Arguments:**
+
+    - `enabled`: `True` (default) or `False`.
+
+    !!! example
+
+        ```python
+        with eqpool.debug_mode():
+            output, state, _ = net(input_data)
+        ```
+    """
+    global _debug
+    previous, _debug = _debug, enabled
+    # The mode is read while tracing, so what was traced under the other one must go.
+    if previous != enabled:
+        jax.clear_caches()
+    try:
+        yield
+    finally:
+        _debug = previous
+        if previous != enabled:
+            jax.clear_caches()
+
+
+def debugging() -> bool:
+    """Whether run-time checks are compiled in."""
+    return _debug
+
+
+def check_if(x: _T, predicate: Any, message: str) -> _T:
+    """`x`, or in debug mode a run-time error where `predicate` holds."""
+    return eqx.error_if(x, predicate, message) if _debug else x
+
+
+def is_concrete(x: Any) -> bool:
+    """Whether the values of `x` can be looked at now, outside any transform."""
+    return not isinstance(x, jax.core.Tracer)

@@ -1,0 +1,74 @@
+"""`Instant`: a function as a module."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from .._attribute import Blueprint
+from .._errors import describe
+from .._module import AbstractModule, Function, initialise
+from .._types import NestedDict
+
+
+def identity(x: Array) -> Array:
+    """`x`."""
+    return x
+
+
+class Instant(AbstractModule):
+    """Applies a function to the whole input array; it has no parameters and no state.
+
+    $$ y = f(x) $$
+
+    The function gets one `(T, N_in)` array and returns `(T, N_out)`; a batch is mapped over.
+    It may be an Equinox module, whose arrays are then leaves of this module. They belong
+    to no family.
+
+    !!! example
+
+        ```python
+        mod = eqpool.Instant(4, jnp.tanh)
+        output, _, _ = mod(jnp.ones((10, 4)))
+        ```
+    """
+
+    blueprint: Blueprint
+    function: Function
+
+    def __init__(
+        self,
+        shape: int | tuple[int, ...],
+        function: Callable[[Array], Array] = identity,
+        *,
+        name: str = "",
+    ):
+        """**Arguments:**
+
+        - `shape`: `N` or `(N_in, N_out)`.
+        - `function`: `(T, N_in) -> (T, N_out)`. Default: the identity.
+        - `name`: a name for messages. Default: none.
+
+        **Raises:** `ValueError` for an impossible shape, `TypeError` if `function` cannot be
+        called.
+        """
+        self.function = Function(function, "Instant.function")
+        initialise(self, shape, name=name)
+
+    def run(
+        self, input_data: Float[Array, "T N_in"], record: bool
+    ) -> tuple[Array, NestedDict, NestedDict]:
+        """`f(input_data)`.
+
+        **Raises:** `ValueError` if the function returns anything but a `(T, N_out)` array.
+        """
+        del record
+        output: Any = self.function(input_data)
+        expected = (input_data.shape[0], self.size_out)
+        if getattr(output, "shape", None) != expected:
+            raise ValueError(
+                f"{self.full_name}: function must return an array of shape (T, N_out) = "
+                f"{expected} for input of shape {input_data.shape}; it returned {describe(output)}."
+            )
+        return jnp.asarray(output), {}, {}

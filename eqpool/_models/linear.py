@@ -1,0 +1,95 @@
+"""`Linear`: a weight matrix and a bias."""
+
+from collections.abc import Callable
+from typing import Any
+
+from jaxtyping import Array, Float
+
+from .._attribute import Blueprint, field, kaiming, Parameter, uniform_sqrt
+from .._module import AbstractModule, initialise
+from .._types import NestedDict
+
+
+class Linear(AbstractModule):
+    """A linear layer.
+
+    $$ y_t = x_t W + b $$
+
+    `weight[i, j]` leads from input channel `i` to output channel `j`.
+
+    !!! example
+
+        ```python
+        mod = eqpool.Linear((12, 5), has_bias=True, rng_key=0)
+        output, _, _ = mod(jnp.ones((10, 12)))
+        ```
+    """
+
+    blueprint: Blueprint
+    weight: Float[Array, "N_in N"] = field(
+        Parameter(
+            family="weights",
+            shape=("N_in", "N"),
+            init_func=kaiming,
+            permit_reshape=False,
+            doc="Weight from input channel to output channel.",
+        )
+    )
+    bias: Float[Array, " N"] | None = field(
+        Parameter(
+            family="biases",
+            shape=("N",),
+            init_func=uniform_sqrt,
+            doc="Added to the output; only with `has_bias=True`.",
+        )
+    )
+
+    def __init__(
+        self,
+        shape: tuple[int, int],
+        weight: Any = None,
+        bias: Any = None,
+        has_bias: bool = False,
+        weight_init_func: Callable[..., Any] = kaiming,
+        bias_init_func: Callable[..., Any] = uniform_sqrt,
+        *,
+        rng_key: Any = None,
+        name: str = "",
+    ):
+        """**Arguments:**
+
+        - `shape`: `(N_in, N_out)`.
+        - `weight`: `(N_in, N_out)`. Default: drawn by `weight_init_func`.
+        - `bias`: `(N_out,)`. Default: drawn by `bias_init_func`.
+        - `has_bias`: whether there is a bias. Default `False`.
+        - `weight_init_func`, `bias_init_func`: `f(shape)` or `f(shape, key)`. Default:
+            [`eqpool.kaiming`][] and [`eqpool.uniform_sqrt`][].
+        - `rng_key`: key or seed of what is drawn. Default: a fresh seed.
+        - `name`: a name for messages. Default: none.
+
+        **Raises:** `ValueError` for a shape other than `(N_in, N_out)`, for values of another
+        shape or not finite, and for `bias` without `has_bias`.
+        """
+        if not (isinstance(shape, (tuple, list)) and len(shape) == 2):
+            raise ValueError(f"Linear: shape must be (N_in, N_out); got {shape!r}.")
+        if bias is not None and not has_bias:
+            raise ValueError("Linear: bias was given, but has_bias is False; pass has_bias=True.")
+        initialise(
+            self,
+            tuple(shape),
+            {
+                "weight": Parameter(init_func=weight_init_func) if weight is None else weight,
+                "bias": Parameter(init_func=bias_init_func) if bias is None else bias,
+            },
+            name=name,
+            rng_key=rng_key,
+            absent=() if has_bias else ("bias",),
+        )
+
+    def run(
+        self, input_data: Float[Array, "T N_in"], record: bool
+    ) -> tuple[Array, NestedDict, NestedDict]:
+        """`input_data @ weight + bias`."""
+        del record
+        output = input_data @ self.weight
+        return output if self.bias is None else output + self.bias, {}, {}

@@ -1,0 +1,266 @@
+"""`AbstractModule`: what a module is."""
+
+import abc
+from collections.abc import Mapping
+from typing import Any, Self, TYPE_CHECKING
+
+import equinox as eqx
+
+from .._attribute.blueprint import Blueprint
+from .._attribute.fields import fields
+from .._attribute.selection import FamilyLike, selection
+from .._attribute.spec import AbstractAttribute, Parameter, SimulationParameter, State
+from .._errors import listing, suggestion
+from .._types import Array, Float, NestedDict, Shape
+from .batching import check_states, checked_input, run_batch
+from .runtime import check_attributes, check_finite
+from .tree import collect, submodules, tagged_leaves
+from .update import reset, set_attributes
+
+
+if TYPE_CHECKING:
+    from typing import ClassVar as AbstractVar
+else:
+    from equinox import AbstractVar
+
+
+class AbstractModule(eqx.Module):
+    """A part of a network: an Equinox module whose fields say what they are.
+
+    A module of your own declares its attributes with [`eqpool.field`][], has a field
+    `blueprint`, calls [`eqpool.initialise`][] in its constructor, and defines `run`.
+    Everything else on this page comes with it.
+
+    !!! example
+
+        ```python
+        import eqpool
+        import jax
+        import jax.numpy as jnp
+        from eqpool import field, kaiming, Parameter, State
+        from jaxtyping import Array
+
+
+        class LeakyAdder(eqpool.AbstractModule):
+            blueprint: eqpool.Blueprint
+            w: Array = field(Parameter(family="weights", init_func=kaiming, shape=("N_in", "N")))
+            decay: Array = field(Parameter(0.9, family="decays", shape=[(), "N"]))
+            y: Array = field(State(init_func=jnp.zeros, shape="N"))
+
+            def __init__(self, shape, w=None, decay=None, *, rng_key=None, name=""):
+                eqpool.initialise(self, shape, dict(w=w, decay=decay), rng_key=rng_key, name=name)
+
+            def run(self, input_data, record):
+                def step(y, x):
+                    y = self.decay * y + x @ self.w
+                    return y, y
+
+                y, output = jax.lax.scan(step, self.y, input_data)
+                return output, {"y": y}, {"y": output} if record else {}
+        ```
+    """
+
+    blueprint: AbstractVar[Blueprint]
+
+    @abc.abstractmethod
+    def run(
+        self, input_data: Float[Array, "T N_in"], record: bool
+    ) -> tuple[Array, NestedDict, NestedDict]:
+        """One unbatched run from the state that the module holds.
+
+        It is `evolve` without batches and checks; a new kind of module defines it, and
+        calls `evolve` of its submodules.
+
+        **Arguments:**
+
+        - `input_data`: floating point, `(T, N_in)`.
+        - `record`: whether the record is wanted.
+
+        **Returns:** output `(T, N_out)`, new state (a dictionary with every state of this
+        module, and for each submodule what its `evolve` returned), and record (a
+        dictionary of time series with leading axis `T`; `{}` if it is not wanted).
+        """
+
+    def evolve(
+        self,
+        input_data: Float[Array, "T N_in"] | Float[Array, "B T N_in"],
+        record: bool = False,
+    ) -> tuple[Array, NestedDict, NestedDict]:
+        """Runs the module over an input, from the state that it holds.
+
+        **Arguments:**
+
+        - `input_data`: floating point, `(T, N_in)` or `(B, T, N_in)`. A single channel is
+            broadcast to all `N_in`.
+        - `record`: whether to return time series of internal variables. Default `False`.
+
+        **Returns:** a tuple of
+
+        - the output, `(T, N_out)` or `(B, T, N_out)`;
+        - the new state: a nested dictionary as of `state()`, with a leading axis `B` for
+            batched input. `mod.set_attributes(new_state)` continues exactly where this
+            call stopped;
+        - the record: a nested dictionary of time series `(..., T, N)`; empty unless asked
+            for.
+
+        **Raises:** `TypeError` or `ValueError` for input of another dtype or shape, and if
+        the state has a batch axis that the input lacks or one of another size.
+        """
+        array = checked_input(self, input_data)
+        check_states(self, array)
+        return _evolve(self, array, bool(record))
+
+    def __call__(
+        self,
+        input_data: Float[Array, "T N_in"] | Float[Array, "B T N_in"],
+        record: bool = False,
+    ) -> tuple[Array, NestedDict, NestedDict]:
+        """The same as `evolve`."""
+        return self.evolve(input_data, record)
+
+    # Attributes as nested dictionaries
+
+    def parameters(self, family: FamilyLike = None) -> NestedDict:
+        """A nested dictionary of the parameters of this module and its submodules.
+
+        **Arguments:**
+
+        - `family`: a name, several names, a predicate on `(path, field)`, or `None`
+            (default) for all.
+
+        **Raises:** `ValueError`, listing the families that exist, for one that nobody has.
+        """
+        return self._attributes(Parameter, family)
+
+    def state(self, family: FamilyLike = None) -> NestedDict:
+        """A nested dictionary of the states of this module and its submodules.
+
+        Arguments and errors as of `parameters`.
+        """
+        return self._attributes(State, family)
+
+    def simulation_parameters(self, family: FamilyLike = None) -> NestedDict:
+        """A nested dictionary of the simulation parameters of this module and its submodules.
+
+        Arguments and errors as of `parameters`.
+        """
+        return self._attributes(SimulationParameter, family)
+
+    def attributes_named(self, name: str) -> NestedDict:
+        """A nested dictionary of all attributes with this name, whatever their role.
+
+        **Raises:** `ValueError`, listing the names that exist, if there is none.
+        """
+        found = collect(self, lambda path, _: path[-1] == name, drop_empty=True)
+        if not found:
+            names = sorted({path[-1] for path, _, _ in tagged_leaves(self)})
+            raise ValueError(
+                f"{self.full_name} has no attribute named {name!r}.{suggestion(name, names)} "
+                f"It has {listing(names)}."
+            )
+        return found
+
+    def modules(self) -> dict[str, "AbstractModule"]:
+        """The submodules directly inside this module, by name.
+
+        A submodule in a field of its own is called like the field; in a list or tuple its
+        name is position and class, as `"0_Linear"`; in a dictionary it is the key.
+        """
+        return dict(submodules(self))
+
+    def set_attributes(self, attributes: Mapping[str, Any]) -> Self:
+        """A new module with other values.
+
+        **Arguments:**
+
+        - `attributes`: a nested dictionary as of `parameters()`, `state()` or `evolve`'s new
+            state, whole or in part. States may have a leading batch axis.
+
+        **Raises:** `ValueError`, listing what exists, for an unknown name; `ValueError` or
+        `TypeError` for a value of another shape or kind, outside its bounds, or not finite.
+        """
+        return set_attributes(self, attributes)
+
+    def reset_state(self) -> Self:
+        """A new module with every state as it was at construction (without batch axis)."""
+        return reset(self, State)
+
+    def reset_parameters(self) -> Self:
+        """A new module with every parameter as it was at construction, drawn values too."""
+        return reset(self, Parameter)
+
+    # Names and sizes
+
+    @property
+    def name(self) -> str:
+        """The name given at construction, or `""`."""
+        return self.blueprint.name
+
+    @property
+    def class_name(self) -> str:
+        """The name of the class."""
+        return type(self).__name__
+
+    @property
+    def full_name(self) -> str:
+        """Class and name, as `RateJax 'hidden'`; only the class if there is no name."""
+        return f"{self.class_name} {self.name!r}" if self.name else self.class_name
+
+    @property
+    def shape(self) -> Shape:
+        """`(N,)` or `(N_in, N_out)`, as given at construction."""
+        return self.blueprint.shape
+
+    @property
+    def size_in(self) -> int:
+        """Number of input channels."""
+        return self.blueprint.shape[0]
+
+    @property
+    def size_out(self) -> int:
+        """Number of output channels."""
+        return self.blueprint.shape[-1]
+
+    @property
+    def size(self) -> int:
+        """The same as `size_out`."""
+        return self.size_out
+
+    @property
+    def spiking_input(self) -> bool:
+        """Whether the input is taken as spikes."""
+        return self.blueprint.spiking_input
+
+    @property
+    def spiking_output(self) -> bool:
+        """Whether the output is spikes."""
+        return self.blueprint.spiking_output
+
+    def _attributes(self, role: type[AbstractAttribute], family: FamilyLike) -> NestedDict:
+        select = selection(family, role)
+        select.check(entry.field for entry in tagged_leaves(self))
+        return collect(self, select, drop_empty=family is not None)
+
+    def __check_init__(self):
+        names = [*fields(self), *(name for name, _ in submodules(self))]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(
+                    f"{self.full_name}: two attributes or submodules are called {name!r}; put "
+                    "the submodules of one list into a dictionary with names of their own."
+                )
+
+
+# Compiled once for all modules of one configuration, so that a call outside `jit` is fast too.
+@eqx.filter_jit
+def _evolve(
+    module: AbstractModule, input_data: Array, record: bool
+) -> tuple[Array, NestedDict, NestedDict]:
+    module = check_attributes(module, module.full_name)
+    input_data = check_finite(input_data, module.full_name, "input_data")
+    if input_data.ndim == 3:
+        output, state, recorded = run_batch(module, input_data, record)
+    else:
+        output, state, recorded = module.run(input_data, record)
+    output = check_finite(output, module.full_name, "the output")
+    return output, state, recorded

@@ -1,0 +1,99 @@
+"""`(T, N)` and `(B, T, N)` through one `vmap`."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from .._attribute.spec import State
+from .._errors import describe
+from .._types import Array, NestedDict
+from .tree import map_leaves, Site
+
+
+RANDOM = "rng_keys"
+"""The family of states that hold a key: a batch splits it instead of sharing it."""
+
+
+def checked_input(module: Any, input_data: Any) -> Array:
+    """`input_data` as a floating-point array with the right axes, or a clear error."""
+    owner, n_in = module.full_name, module.size_in
+    try:
+        array = jnp.asarray(input_data)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"{owner}: input_data must be an array; got {describe(input_data)}."
+        ) from None
+    shape = array.shape
+    expected = f"expected (T, {n_in}) or (B, T, {n_in})"
+    if not jnp.issubdtype(array.dtype, jnp.floating):
+        remedy = (
+            "take its real part or its magnitude"
+            if jnp.issubdtype(array.dtype, jnp.complexfloating)
+            else "convert it with `input_data.astype(float)`"
+        )
+        raise TypeError(
+            f"{owner}: input_data must be floating point; got {describe(array)}: {remedy}."
+        )
+    if array.ndim not in (2, 3):
+        remedy = ""
+        if array.ndim == 1:
+            axis = "input_data[None]" if shape[0] == n_in and n_in > 1 else "input_data[:, None]"
+            remedy = f": add the missing axis, perhaps with `{axis}`"
+        raise ValueError(
+            f"{owner}: input_data has {array.ndim} axes, shape {shape}; {expected}{remedy}."
+        )
+    if shape[-1] not in (n_in, 1):
+        swapped = shape[-2] == n_in
+        remedy = (
+            ": the last two axes look swapped, try `input_data.swapaxes(-1, -2)`" if swapped else ""
+        )
+        raise ValueError(
+            f"{owner}: input_data has {shape[-1]} channels (shape {shape}); {expected}{remedy}."
+        )
+    if array.ndim == 3 and shape[0] == 0:
+        raise ValueError(
+            f"{owner}: input_data is an empty batch (shape {shape}); give at least one element."
+        )
+    # As in Rockpool, a single channel drives every neuron.
+    return jnp.broadcast_to(array, (*shape[:-1], n_in))
+
+
+def run_batch(module: Any, input_data: Array, record: bool) -> tuple[Array, NestedDict, NestedDict]:
+    """One run for each batch element; states without a batch axis are the start of all."""
+    size = input_data.shape[0]
+
+    def split(site: Site, leaf: Array) -> Array:
+        if _is_random(site) and not _is_batched(site, leaf):
+            return jax.random.key_data(jax.random.split(jax.random.wrap_key_data(leaf), size))
+        return leaf
+
+    module = map_leaves(split, module)
+    batched, shared = eqx.partition(module, map_leaves(_is_batched, module))
+    return jax.vmap(lambda own, one: eqx.combine(own, shared).run(one, record))(batched, input_data)
+
+
+def check_states(module: Any, input_data: Array) -> None:
+    """Raises if a state has a batch axis that the input lacks, or one of another size."""
+
+    def check(site: Site, leaf: Any) -> Any:
+        size = leaf.shape[0] if _is_batched(site, leaf) else None
+        if size is not None and input_data.shape[:-2] != (size,):
+            got = "no batch axis" if input_data.ndim == 2 else f"batch size {len(input_data)}"
+            raise ValueError(
+                f"{module.full_name}: the state {'.'.join(site.path)!r} has batch size {size}, but "
+                f"input_data (shape {input_data.shape}) has {got}: give input of the same batch "
+                "size, or start afresh with `reset_state()`."
+            )
+        return leaf
+
+    map_leaves(check, module)
+
+
+def _is_batched(site: Site, leaf: Any) -> bool:
+    return isinstance(site.field, State) and leaf.ndim == site.initial.ndim + 1
+
+
+def _is_random(site: Site) -> bool:
+    return isinstance(site.field, State) and site.field.family == RANDOM

@@ -1,0 +1,99 @@
+"""`initialise`: from constructor arguments to the fields of a module."""
+
+import operator
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax.numpy as jnp
+
+from .._attribute.blueprint import Blueprint
+from .._attribute.fields import fields
+from .._attribute.resolve import resolve
+from .._errors import describe, listing
+from .._random import as_key, keys_by_name
+from .._types import Shape
+
+
+def initialise(
+    module: Any,
+    shape: int | tuple[int, ...],
+    arguments: Mapping[str, Any] | None = None,
+    *,
+    name: str = "",
+    rng_key: Any = None,
+    absent: Sequence[str] = (),
+    sizes: Mapping[str, int] | None = None,
+    spiking_input: bool = False,
+    spiking_output: bool = False,
+) -> None:
+    """Sets every declared field of a module, and its `blueprint`; call it in `__init__`.
+
+    **Arguments:**
+
+    - `module`: the module being built (`self`).
+    - `shape`: `N`, `(N,)` or `(N_in, N_out)`.
+    - `arguments`: values by field name, as the constructor was given them. A field that is
+        missing here, or `None`, takes the default of its declaration.
+    - `name`: a name for messages. Default: none.
+    - `rng_key`: the key behind everything that is drawn: a key, an integer seed, or `None`
+        for a fresh seed.
+    - `absent`: declared fields that this instance does not have; they are set to `None`.
+    - `sizes`: further sizes that declared shapes name, beyond `N_in`, `N_out` and `N`.
+    - `spiking_input`, `spiking_output`: whether input and output are spikes.
+
+    **Raises:** `TypeError` and `ValueError` naming class and field, as listed at
+    [`eqpool.AbstractAttribute`][].
+    """
+    cls = type(module).__name__
+    arguments = dict(arguments or {})
+    shape = normalise_shape(shape, cls)
+    known = {"N_in": shape[0], "N_out": shape[-1], "N": shape[-1], **(sizes or {})}
+    declared = fields(type(module))
+    for unknown in (*arguments.keys(), *absent):
+        if unknown not in declared:
+            raise ValueError(f"{cls} has no field {unknown!r}; it has {listing(declared)}.")
+
+    keys = keys_by_name(as_key(rng_key), declared)
+    initial, overrides = {}, []
+    for field_name, declaration in declared.items():
+        if field_name in absent:
+            setattr(module, field_name, None)
+            continue
+        value, attribute = resolve(
+            declaration,
+            arguments.get(field_name),
+            owner=f"{cls}.{field_name}",
+            sizes=known,
+            key=keys[field_name],
+        )
+        if (attribute.role, attribute.family) != (declaration.role, declaration.family):
+            overrides.append((field_name, attribute.role, attribute.family))
+        setattr(module, field_name, value)
+        # A copy, so that both can be donated to a compiled function.
+        initial[field_name] = jnp.array(value, copy=True)
+
+    module.blueprint = Blueprint(
+        initial=initial,
+        name=name,
+        shape=shape,
+        sizes=tuple(known.items()),
+        overrides=tuple(overrides),
+        absent=tuple(absent),
+        spiking_input=spiking_input,
+        spiking_output=spiking_output,
+    )
+
+
+def normalise_shape(shape: Any, owner: str) -> Shape:
+    """`(N,)` or `(N_in, N_out)` of positive integers."""
+    entries = shape if isinstance(shape, (tuple, list)) else (shape,)
+    try:
+        sizes = tuple(operator.index(size) for size in entries)
+    except TypeError:
+        sizes = ()
+    if len(sizes) not in (1, 2) or any(size < 1 for size in sizes):
+        raise ValueError(
+            f"{owner}: shape must be N, (N,) or (N_in, N_out) with positive integers; got "
+            f"{describe(shape)}."
+        )
+    return sizes

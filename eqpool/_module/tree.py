@@ -1,0 +1,145 @@
+"""One traversal of pytrees of modules, on which dictionaries, filters and resets stand.
+
+A *logical path* names the way to a leaf as nested dictionaries do: `("1_RateJax", "tau")`.
+A submodule in a field of its own is called like the field; in a list or tuple its name is
+position and class (`0_Linear`, as in Rockpool); in a dictionary it is the key.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax.tree_util as jtu
+
+from .._attribute.blueprint import Blueprint
+from .._attribute.fields import fields
+from .._attribute.selection import Predicate
+from .._attribute.spec import AbstractAttribute
+from .._types import NestedDict
+
+
+class Site(NamedTuple):
+    """Where a leaf stands.
+
+    `field` is what the module declares of it, or `None` where nothing is declared;
+    `module` is the innermost module around it, or `None` outside of any.
+    """
+
+    path: tuple[str, ...]
+    field: AbstractAttribute | None
+    module: Any
+
+    @property
+    def initial(self) -> Any:
+        """The value of this field that a reset restores."""
+        return self.module.blueprint.initial[self.path[-1]]
+
+
+class Tagged(NamedTuple):
+    """A declared leaf: its logical path, what is declared, and the leaf."""
+
+    path: tuple[str, ...]
+    field: AbstractAttribute
+    leaf: Any
+
+
+def is_module(node: Any) -> bool:
+    """Whether a node of a pytree is an eqpool module, whatever its leaves are."""
+    return isinstance(node, eqx.Module) and isinstance(getattr(node, "blueprint", None), Blueprint)
+
+
+def map_leaves(function: Callable[[Site, Any], Any], tree: Any) -> Any:
+    """A pytree of the same structure with `function(site, leaf)` at each leaf.
+
+    It also works on trees whose leaves were replaced: by `None` (one half of a partition),
+    booleans, labels or gradients.
+    """
+    return _map(function, tree, Site((), None, None))
+
+
+def _map(function: Callable[[Site, Any], Any], tree: Any, around: Site) -> Any:
+    def visit(key_path: tuple[Any, ...], node: Any) -> Any:
+        site = around._replace(path=_extend(around.path, key_path, node))
+        return _map_module(function, node, site.path) if is_module(node) else function(site, node)
+
+    return jtu.tree_map_with_path(visit, tree, is_leaf=is_module)
+
+
+def _map_module(function: Callable[[Site, Any], Any], module: Any, path: tuple[str, ...]) -> Any:
+    known = fields(module)
+    children, treedef = one_level(module)
+    new = []
+    for name, child in children.items():
+        site = Site((*path, name), known.get(name), module)
+        if name in known or isinstance(child, Blueprint):
+            new.append(jtu.tree_map(lambda leaf, site=site: function(site, leaf), child))
+        else:
+            new.append(_map(function, child, site))
+    return jtu.tree_unflatten(treedef, new)
+
+
+def one_level(module: Any) -> tuple[dict[str, Any], Any]:
+    """The children of a module by field name, and the structure that puts them together."""
+    entries, treedef = jtu.tree_flatten_with_path(module, is_leaf=lambda node: node is not module)
+    return {key_path[0].name: child for key_path, child in entries}, treedef
+
+
+def submodules(module: Any) -> list[tuple[str, Any]]:
+    """Names and values of the modules directly inside `module`, in the order of its fields."""
+    children, _ = one_level(module)
+    found = []
+    for name, child in children.items():
+        entries, _ = jtu.tree_flatten_with_path(child, is_leaf=is_module)
+        for key_path, node in entries:
+            if is_module(node):
+                found.append((_extend((name,), key_path, node)[-1], node))
+    return found
+
+
+def _extend(path: tuple[str, ...], key_path: tuple[Any, ...], node: Any) -> tuple[str, ...]:
+    # A module inside a container is named by its place there, not by the container's field.
+    if not key_path:
+        return path
+    names = [
+        str(getattr(key, "name", getattr(key, "key", getattr(key, "idx", key)))) for key in key_path
+    ]
+    if is_module(node):
+        if isinstance(key_path[-1], jtu.SequenceKey):
+            names.append(type(node).__name__)
+        return (*path[:-1], "_".join(names))
+    return (*path, *names)
+
+
+def collect(
+    module: Any, select: Predicate, drop_empty: bool, path: tuple[str, ...] = ()
+) -> NestedDict:
+    """A nested dictionary of the selected attributes of a module and its submodules.
+
+    **Arguments:**
+
+    - `select`: predicate on `(path, field)`.
+    - `drop_empty`: whether submodules in which nothing is selected are left out.
+    """
+    found: NestedDict = {
+        name: getattr(module, name)
+        for name, field in fields(module).items()
+        if select((*path, name), field)
+    }
+    for name, child in submodules(module):
+        inner = collect(child, select, drop_empty, (*path, name))
+        if inner or not drop_empty:
+            found[name] = inner
+    return found
+
+
+def tagged_leaves(tree: Any) -> list[Tagged]:
+    """Every declared leaf of a tree."""
+    found = []
+
+    def note(site: Site, leaf: Any) -> Any:
+        if site.field is not None:
+            found.append(Tagged(site.path, site.field, leaf))
+        return leaf
+
+    map_leaves(note, tree)
+    return found

@@ -1,0 +1,114 @@
+"""New modules from old ones: other attribute values, or the initial ones."""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import jax.numpy as jnp
+
+from .._attribute.fields import fields
+from .._attribute.resolve import check_values, concrete_shape
+from .._attribute.spec import AbstractAttribute, permitted_shapes, State
+from .._errors import describe, listing, suggestion
+from .._types import Array, Shape
+from .tree import map_leaves, Site, submodules
+
+
+_M = TypeVar("_M")
+
+
+def set_attributes(module: _M, attributes: Mapping[str, Any]) -> _M:
+    """`module` with the values of a nested dictionary in place of its own."""
+    owner = type(module).__name__
+    wanted = _flatten(module, attributes, (), owner)
+
+    def replace(site: Site, leaf: Any) -> Any:
+        if site.field is None or site.path not in wanted:
+            return leaf
+        return _new_value(site, leaf, wanted[site.path], ".".join((owner, *site.path)))
+
+    return map_leaves(replace, module)
+
+
+def reset(module: _M, role: type[AbstractAttribute]) -> _M:
+    """`module` with every attribute of a role at its initial value."""
+
+    def restore(site: Site, leaf: Any) -> Any:
+        return site.initial if isinstance(site.field, role) else leaf
+
+    return map_leaves(restore, module)
+
+
+def lead_axes(site: Site) -> tuple[Shape, list[Shape]]:
+    """The axes that an ensemble has in front, and the permitted shapes behind them."""
+    blueprint, initial = site.module.blueprint, site.initial
+    assert site.field is not None
+    sizes = dict(blueprint.sizes)
+    shapes = [concrete_shape(s, "", sizes) for s in permitted_shapes(site.field, "")]
+    fitting = [s for s in shapes if initial.shape[initial.ndim - len(s) :] == s]
+    if not fitting:
+        return (), [initial.shape]
+    longest = max(fitting, key=len)
+    return initial.shape[: initial.ndim - len(longest)], shapes
+
+
+def _flatten(
+    module: Any, attributes: Any, path: tuple[str, ...], owner: str
+) -> dict[tuple[str, ...], Any]:
+    where = ".".join((owner, *path))
+    if not isinstance(attributes, Mapping):
+        raise TypeError(
+            f"{where}: expected a dictionary of attributes; got {describe(attributes)}."
+        )
+    own, inner = fields(module), dict(submodules(module))
+    found = {}
+    for name, value in attributes.items():
+        if name in inner:
+            found |= _flatten(inner[name], value, (*path, name), owner)
+        elif name in own:
+            found[*path, name] = value
+        else:
+            names = [*own, *inner]
+            raise ValueError(
+                f"{where} has no attribute {name!r}.{suggestion(str(name), names)} "
+                f"It has {listing(names)}."
+            )
+    return found
+
+
+def _new_value(site: Site, leaf: Array, value: Any, owner: str) -> Array:
+    assert site.field is not None
+    try:
+        array = jnp.asarray(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{owner}: must be an array; got {describe(value)}.") from None
+    if jnp.issubdtype(leaf.dtype, jnp.floating):
+        permitted = jnp.issubdtype(array.dtype, jnp.floating) or jnp.issubdtype(
+            array.dtype, jnp.integer
+        )
+    else:
+        permitted = array.dtype == leaf.dtype
+    if not permitted:
+        raise TypeError(f"{owner}: expected {leaf.dtype}; got {describe(array)}.")
+    array = _fit(site, array, owner).astype(leaf.dtype)
+    if not isinstance(site.field, State):  # a state carried on in a loop must not wait for it
+        check_values(array, site.field, owner)
+    return array
+
+
+def _fit(site: Site, array: Array, owner: str) -> Array:
+    assert site.field is not None
+    lead, shapes = lead_axes(site)
+    batchable = isinstance(site.field, State)
+    for shape in shapes:
+        if array.shape == lead + shape:
+            return array
+        inner = array.shape[len(lead) : array.ndim - len(shape)]
+        if batchable and len(inner) == 1 and array.shape == lead + inner + shape:
+            return array
+    if site.field.permit_reshape:
+        for shape in shapes:
+            if jnp.zeros(lead + shape).size == array.size:
+                return array.reshape(lead + shape)
+    expected = " or ".join(str(lead + shape) for shape in shapes)
+    batch = f", or with a batch axis B: (B, {', '.join(map(str, shapes[0]))})" if batchable else ""
+    raise ValueError(f"{owner}: has shape {array.shape}, expected {expected}{batch}.")

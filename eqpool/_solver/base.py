@@ -1,0 +1,34 @@
+"""`AbstractStepper`: how to get from one grid point to the next."""
+
+import abc
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypeVar
+
+import equinox as eqx
+from jaxtyping import Array, Float, PyTree
+
+
+_Y = TypeVar("_Y", bound=PyTree)
+VectorField: TypeAlias = Callable[[Any, _Y, PyTree], _Y]
+
+
+class AbstractStepper(eqx.Module):
+    """Advances a differential equation over one interval of the time grid.
+
+    A model runs `lax.scan` over the grid and calls `step` once in each interval, with the
+    input of that interval. Input is thus held constant between grid points, and a stage of
+    a higher-order method that falls on the end of the interval never reads the next sample.
+    """
+
+    @abc.abstractmethod
+    def step(self, vector_field: VectorField[_Y], dt: Float[Array, ""], y: _Y, args: PyTree) -> _Y:
+        """The state at the end of an interval.
+
+        **Arguments:**
+
+        - `vector_field`: `vector_field(t, y, args) -> dy/dt`; `t` runs from 0 to `dt` inside
+            the interval, in seconds.
+        - `dt`: length of the interval, s.
+        - `y`: state at its start, any pytree.
+        - `args`: what the vector field needs besides, constant over the interval.
+        """

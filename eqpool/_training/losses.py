@@ -1,0 +1,127 @@
+"""Losses and scores of output over time, `(T, C)` or `(B, T, C)`.
+
+`mask` says which time steps belong to a sequence: `(T,)` or `(B, T)`, `True` inside and
+`False` in the padding. What the padding holds changes no result and gets no gradient.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Bool, Float, Int
+
+from .._errors import describe
+
+
+Output = Float[Array, "*B T C"]
+Mask = Bool[Array, "*B T"]
+Labels = Int[Array, "*B"]
+Readout = Callable[[Output, Mask | None], Float[Array, "*B C"]]
+
+
+def length_mask(lengths: Int[Array, "*B"], num_steps: int) -> Bool[Array, "*B T"]:
+    """`True` in the first `lengths[b]` of `num_steps` time steps, `(B, T)`."""
+    return jnp.arange(num_steps) < jnp.asarray(lengths)[..., None]
+
+
+def time_average(output: Output, mask: Mask | None = None) -> Float[Array, "*B C"]:
+    """The mean over the time steps of each sequence, `(B, C)`; 0 for one without any."""
+    mask = _checked_mask(output, mask)
+    total = jnp.sum(jnp.where(mask, output, 0.0), axis=-2)
+    return total / jnp.maximum(jnp.sum(mask, axis=-2), 1).astype(output.dtype)
+
+
+def last_output(output: Output, mask: Mask | None = None) -> Float[Array, "*B C"]:
+    """The output at the last time step of each sequence, `(B, C)`."""
+    mask = _checked_mask(output, mask)
+    steps = jnp.arange(output.shape[-2])[:, None]
+    last = jnp.max(jnp.where(mask, steps, 0), axis=-2, keepdims=True)
+    return jnp.take_along_axis(output, jnp.broadcast_to(last, _one_step(output)), axis=-2)[
+        ..., 0, :
+    ]
+
+
+def mse(output: Output, target: Output, mask: Mask | None = None) -> Float[Array, ""]:
+    """The mean squared error over all channels and all time steps inside the mask.
+
+    **Raises:** `ValueError` if the shapes of `output` and `target` differ, or the mask does
+    not fit them.
+    """
+    output, target = jnp.asarray(output), jnp.asarray(target)
+    if output.shape != target.shape:
+        raise ValueError(
+            f"mse: output and target must have one shape; got {output.shape} and {target.shape}."
+        )
+    mask = jnp.broadcast_to(_checked_mask(output, mask), output.shape)
+    error = jnp.where(mask, output - target, 0.0)
+    return jnp.sum(error**2) / jnp.maximum(jnp.sum(mask), 1).astype(output.dtype)
+
+
+def cross_entropy(
+    output: Output,
+    labels: Labels,
+    mask: Mask | None = None,
+    readout: Readout = time_average,
+) -> Float[Array, ""]:
+    """The mean cross-entropy of classes, from logits over time, in nats.
+
+    **Arguments:**
+
+    - `output`: logits, `(T, C)` or `(B, T, C)`.
+    - `labels`: the class of each sequence, integers, `()` or `(B,)`.
+    - `mask`: which time steps belong to a sequence. Default: all.
+    - `readout`: how logits over time become one set of logits: [`eqpool.time_average`][]
+        (default), [`eqpool.last_output`][], or any function `(output, mask) -> (B, C)`.
+
+    **Raises:** `TypeError` for labels that are not integers; `ValueError` if labels or mask do
+    not fit the output.
+    """
+    labels = _checked_labels(output, labels)
+    losses = optax.softmax_cross_entropy_with_integer_labels(readout(output, mask), labels)
+    return jnp.mean(losses)
+
+
+def accuracy(
+    output: Output,
+    labels: Labels,
+    mask: Mask | None = None,
+    readout: Readout = time_average,
+) -> Float[Array, ""]:
+    """The fraction of sequences whose largest logit is that of their class.
+
+    **Arguments and errors:** as of [`eqpool.cross_entropy`][].
+    """
+    labels = _checked_labels(output, labels)
+    hits = jnp.argmax(readout(output, mask), axis=-1) == labels
+    return jnp.mean(hits, dtype=output.dtype)
+
+
+def _one_step(output: Array) -> tuple[int, ...]:
+    return (*output.shape[:-2], 1, output.shape[-1])
+
+
+def _checked_mask(output: Array, mask: Any) -> Bool[Array, "*B T 1"]:
+    if output.ndim < 2:
+        raise ValueError(f"output must be (T, C) or (B, T, C); got shape {output.shape}.")
+    if mask is None:
+        return jnp.ones((*output.shape[:-1], 1), bool)
+    mask = jnp.asarray(mask)
+    if mask.shape != output.shape[:-1]:
+        raise ValueError(
+            f"mask must have the shape of output without its channels, {output.shape[:-1]}; "
+            f"got {mask.shape}."
+        )
+    return mask.astype(bool)[..., None]
+
+
+def _checked_labels(output: Array, labels: Any) -> Array:
+    labels = jnp.asarray(labels)
+    if not jnp.issubdtype(labels.dtype, jnp.integer):
+        raise TypeError(f"labels must be integers, one for each sequence; got {describe(labels)}.")
+    if labels.shape != output.shape[:-2]:
+        raise ValueError(
+            f"labels must have the shape {output.shape[:-2]}, one for each sequence of an output "
+            f"of shape {output.shape}; got {labels.shape}."
+        )
+    return labels

@@ -1,0 +1,42 @@
+"""The shape vocabulary of eqpool.
+
+Axis names used in every annotation: `T` time steps, `B` batch elements, `N` neurons (or
+output channels), `N_in` input channels.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+from jaxtyping import Array, ArrayLike, Bool, Float, Int, UInt32
+
+
+# What a declaration says of its shape: sizes are integers, or names such as "N_in" that
+# the module fills in when it is built.
+Axis: TypeAlias = int | str
+Shape: TypeAlias = tuple[int, ...]
+ShapeLike: TypeAlias = Axis | tuple[Axis, ...] | Sequence[Axis | tuple[Axis, ...]]
+
+# A raw key, as `jax.random.PRNGKey` makes it: the kind that can be saved and batched.
+Key: TypeAlias = UInt32[Array, "2"]
+
+# One value for all neurons, or one for each.
+PerNeuron: TypeAlias = Float[Array, ""] | Float[Array, " N"]
+
+NestedDict: TypeAlias = dict[str, Any]
+
+Activation: TypeAlias = Callable[[Array, Array], Array]
+
+__all__ = [
+    "Activation",
+    "Array",
+    "ArrayLike",
+    "Axis",
+    "Bool",
+    "Float",
+    "Int",
+    "Key",
+    "NestedDict",
+    "PerNeuron",
+    "Shape",
+    "ShapeLike",
+]

@@ -1,0 +1,9 @@
+"""Pure functions on arrays: the equations of the models, free of modules and state."""
+
+from ._rate import (
+    leaky_relu as leaky_relu,
+    rate_derivative as rate_derivative,
+    relu as relu,
+    sigmoid as sigmoid,
+    tanh as tanh,
+)
