@@ -8,9 +8,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array
 
 from ._errors import describe
-from ._types import Array, Key
+from ._types import Key
 
 
 def as_key(rng_key: Any) -> Array:

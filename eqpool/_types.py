@@ -7,7 +7,7 @@ output channels), `N_in` input channels.
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-from jaxtyping import Array, ArrayLike, Bool, Float, Int, UInt32
+from jaxtyping import Array, Float, UInt32
 
 
 # What a declaration says of its shape: sizes are integers, or names such as "N_in" that
@@ -25,18 +25,3 @@ PerNeuron: TypeAlias = Float[Array, ""] | Float[Array, " N"]
 NestedDict: TypeAlias = dict[str, Any]
 
 Activation: TypeAlias = Callable[[Array, Array], Array]
-
-__all__ = [
-    "Activation",
-    "Array",
-    "ArrayLike",
-    "Axis",
-    "Bool",
-    "Float",
-    "Int",
-    "Key",
-    "NestedDict",
-    "PerNeuron",
-    "Shape",
-    "ShapeLike",
-]

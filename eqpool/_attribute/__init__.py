@@ -2,6 +2,7 @@ from .blueprint import Blueprint as Blueprint
 from .constant import Constant as Constant
 from .fields import fields as fields
 from .initialisers import (
+    Full as Full,
     kaiming as kaiming,
     uniform_sqrt as uniform_sqrt,
     unit_eigs as unit_eigs,

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 
 import equinox as eqx
+from jaxtyping import Array
 
-from .._types import Array, Shape
+from .._types import Shape
 from .spec import AbstractAttribute, as_role, ROLES
 
 

@@ -3,10 +3,23 @@
 `shape[0]` is the number of inputs of a weight matrix, which is indexed `[pre, post]`.
 """
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
-from .._types import Array, Float, Key, Shape
+from .._types import Key, Shape
+
+
+@dataclasses.dataclass(frozen=True)
+class Full:
+    """The same value everywhere."""
+
+    value: float
+
+    def __call__(self, shape: Shape) -> Float[Array, "..."]:
+        return jnp.full(shape, self.value)
 
 
 def unit_eigs(shape: Shape, key: Key) -> Float[Array, "..."]:

@@ -4,8 +4,7 @@ import dataclasses
 import math
 
 import jax.numpy as jnp
-
-from .._types import Array, Bool
+from jaxtyping import Array, Bool
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,9 +8,10 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
 
 from .._errors import describe, is_concrete
-from .._types import Array, Axis, Key, Shape
+from .._types import Axis, Key, Shape
 from .constant import Constant
 from .interval import REAL
 from .spec import (

@@ -1,13 +1,10 @@
 """`Instant`: a function as a module."""
 
 from collections.abc import Callable
-from typing import Any
 
-import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._attribute import Blueprint
-from .._errors import describe
 from .._module import AbstractModule, Function, initialise
 from .._types import NestedDict
 
@@ -51,7 +48,7 @@ class Instant(AbstractModule):
         - `name`: a name for messages. Default: none.
 
         **Raises:** `ValueError` for an impossible shape, `TypeError` if `function` cannot be
-        called.
+        called. `evolve` raises `ValueError` if the function returns another shape.
         """
         self.function = Function(function, "Instant.function")
         initialise(self, shape, name=name)
@@ -59,16 +56,6 @@ class Instant(AbstractModule):
     def run(
         self, input_data: Float[Array, "T N_in"], record: bool
     ) -> tuple[Array, NestedDict, NestedDict]:
-        """`f(input_data)`.
-
-        **Raises:** `ValueError` if the function returns anything but a `(T, N_out)` array.
-        """
+        """`f(input_data)`."""
         del record
-        output: Any = self.function(input_data)
-        expected = (input_data.shape[0], self.size_out)
-        if getattr(output, "shape", None) != expected:
-            raise ValueError(
-                f"{self.full_name}: function must return an array of shape (T, N_out) = "
-                f"{expected} for input of shape {input_data.shape}; it returned {describe(output)}."
-            )
-        return jnp.asarray(output), {}, {}
+        return self.function(input_data), {}, {}

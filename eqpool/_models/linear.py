@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._attribute import Blueprint, field, kaiming, Parameter, uniform_sqrt
@@ -92,4 +93,6 @@ class Linear(AbstractModule):
         """`input_data @ weight + bias`."""
         del record
         output = input_data @ self.weight
-        return output if self.bias is None else output + self.bias, {}, {}
+        if self.bias is not None:
+            output += jnp.broadcast_to(self.bias, output.shape)
+        return output, {}, {}

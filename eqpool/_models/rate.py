@@ -12,6 +12,7 @@ from .. import physics
 from .._attribute import (
     Blueprint,
     field,
+    Full,
     NON_NEGATIVE,
     Parameter,
     POSITIVE,
@@ -82,7 +83,7 @@ class RateJax(AbstractModule):
         Parameter(
             family="taus",
             shape=[("N",), ()],
-            init_func=lambda shape: jnp.full(shape, 20e-3),
+            init_func=Full(20e-3),
             unit="s",
             bounds=POSITIVE,
             doc="Time constant.",
@@ -92,7 +93,7 @@ class RateJax(AbstractModule):
         Parameter(
             family="biases",
             shape=[("N",), ()],
-            init_func=jnp.zeros,
+            init_func=Full(0.0),
             doc="Constant drive.",
         )
     )
@@ -100,12 +101,12 @@ class RateJax(AbstractModule):
         Parameter(
             family="thresholds",
             shape=[("N",), ()],
-            init_func=jnp.zeros,
+            init_func=Full(0.0),
             doc="Threshold of the activation function.",
         )
     )
     x: Float[Array, " N"] = field(
-        State(family="states", shape=("N",), init_func=jnp.zeros, doc="State of each neuron.")
+        State(family="states", shape=("N",), init_func=Full(0.0), doc="State of each neuron.")
     )
     rng_key: Key = field(
         State(
@@ -120,7 +121,7 @@ class RateJax(AbstractModule):
         SimulationParameter(
             family="noise",
             shape=[(), ("N",)],
-            init_func=jnp.zeros,
+            init_func=Full(0.0),
             unit="s^-1/2",
             bounds=NON_NEGATIVE,
             doc="Noise added to the input: standard deviation `noise_std*sqrt(dt)` in each step.",
@@ -220,7 +221,7 @@ class RateJax(AbstractModule):
             drive = drive + self.recurrent_input(x)
         return physics.rate_derivative(x, drive, self.tau)
 
-    def recurrent_input(self, x: Float[Array, "*T N"]) -> Float[Array, "*T N"]:
+    def recurrent_input(self, x: Float[Array, " N"]) -> Float[Array, " N"]:
         """`H(x, threshold) @ w_rec`, or zeros in a feed-forward layer."""
         if self.w_rec is None:
             return jnp.zeros_like(x)
@@ -230,7 +231,8 @@ class RateJax(AbstractModule):
         self, input_data: Float[Array, "T N"], record: bool
     ) -> tuple[Array, NestedDict, NestedDict]:
         """A scan over the time grid."""
-        drive, rng_key = self._add_noise(input_data + self.bias)
+        bias = jnp.broadcast_to(self.bias, input_data.shape)
+        drive, rng_key = self._add_noise(input_data + bias)
         x0 = self.x.astype(drive.dtype)
 
         def step(x: Array, drive: Array) -> tuple[Array, Array]:
@@ -238,11 +240,11 @@ class RateJax(AbstractModule):
             return x, x
 
         x_end, x = jax.lax.scan(step, x0, drive)
-        output = self.activation_func(x, self.threshold)
+        output = jax.vmap(self.activation_func, (0, None))(x, self.threshold)
         recorded = {}
         if record:
             before = jnp.concatenate([x0[None], x])[:-1]
-            recorded = {"x": x, "rec_input": self.recurrent_input(before)}
+            recorded = {"x": x, "rec_input": jax.vmap(self.recurrent_input)(before)}
         return output, {"x": x_end, "rng_key": rng_key}, recorded
 
     def _add_noise(self, drive: Float[Array, "T N"]) -> tuple[Float[Array, "T N"], Key]:
@@ -255,7 +257,8 @@ class RateJax(AbstractModule):
 
         def noisy(drive: Array, key: Array) -> tuple[Array, Array]:
             key, noise = jax.lax.scan(draw, key, None, length=drive.shape[0])
-            return drive + self.noise_std * jnp.sqrt(self.dt) * noise, key
+            scale = jnp.broadcast_to(self.noise_std * jnp.sqrt(self.dt), drive.shape)
+            return drive + scale * noise, key
 
         # Outside the scan and decided at run time: silence costs nothing, and a module with
         # noise shares its compiled function with one without.

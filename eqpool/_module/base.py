@@ -5,14 +5,15 @@ from collections.abc import Mapping
 from typing import Any, Self, TYPE_CHECKING
 
 import equinox as eqx
+from jaxtyping import Array, ArrayLike, Float
 
 from .._attribute.blueprint import Blueprint
 from .._attribute.fields import fields
 from .._attribute.selection import FamilyLike, selection
 from .._attribute.spec import AbstractAttribute, Parameter, SimulationParameter, State
 from .._errors import listing, suggestion
-from .._types import Array, Float, NestedDict, Shape
-from .batching import check_states, checked_input, run_batch
+from .._types import NestedDict, Shape
+from .batching import check_states, checked_input, run_batch, run_checked
 from .runtime import check_attributes, check_finite
 from .tree import collect, submodules, tagged_leaves
 from .update import reset, set_attributes
@@ -83,7 +84,7 @@ class AbstractModule(eqx.Module):
 
     def evolve(
         self,
-        input_data: Float[Array, "T N_in"] | Float[Array, "B T N_in"],
+        input_data: ArrayLike,
         record: bool = False,
     ) -> tuple[Array, NestedDict, NestedDict]:
         """Runs the module over an input, from the state that it holds.
@@ -112,7 +113,7 @@ class AbstractModule(eqx.Module):
 
     def __call__(
         self,
-        input_data: Float[Array, "T N_in"] | Float[Array, "B T N_in"],
+        input_data: ArrayLike,
         record: bool = False,
     ) -> tuple[Array, NestedDict, NestedDict]:
         """The same as `evolve`."""
@@ -261,6 +262,6 @@ def _evolve(
     if input_data.ndim == 3:
         output, state, recorded = run_batch(module, input_data, record)
     else:
-        output, state, recorded = module.run(input_data, record)
+        output, state, recorded = run_checked(module, input_data, record)
     output = check_finite(output, module.full_name, "the output")
     return output, state, recorded

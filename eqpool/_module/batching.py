@@ -5,11 +5,13 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array
 
+from .._attribute.fields import fields
 from .._attribute.spec import State
-from .._errors import describe
-from .._types import Array, NestedDict
-from .tree import map_leaves, Site
+from .._errors import describe, listing
+from .._types import NestedDict
+from .tree import lead_axes, map_leaves, Site, submodules
 
 
 RANDOM = "rng_keys"
@@ -71,13 +73,39 @@ def run_batch(module: Any, input_data: Array, record: bool) -> tuple[Array, Nest
 
     module = map_leaves(split, module)
     batched, shared = eqx.partition(module, map_leaves(_is_batched, module))
-    return jax.vmap(lambda own, one: eqx.combine(own, shared).run(one, record))(batched, input_data)
+    return jax.vmap(lambda own, one: run_checked(eqx.combine(own, shared), one, record))(
+        batched, input_data
+    )
+
+
+def run_checked(module: Any, input_data: Array, record: bool) -> Any:
+    """`module.run`, which a user may have written, with its result checked."""
+    output, state, recorded = module.run(input_data, record)
+    expected = (input_data.shape[0], module.size_out)
+    if getattr(output, "shape", None) != expected:
+        raise ValueError(
+            f"{module.full_name}: the output for input of shape {input_data.shape} must have shape "
+            f"(T, N_out) = {expected}; got {describe(output)}."
+        )
+    names = [name for name, field in fields(module).items() if isinstance(field, State)]
+    names += [name for name, _ in submodules(module)]
+    if set(state) != set(names):
+        raise ValueError(
+            f"{module.full_name}: the new state must hold {listing(names)}; `run` returned "
+            f"{listing(state)}."
+        )
+    return output, state, recorded
 
 
 def check_states(module: Any, input_data: Array) -> None:
     """Raises if a state has a batch axis that the input lacks, or one of another size."""
 
     def check(site: Site, leaf: Any) -> Any:
+        if site.field is not None and lead_axes(site)[0]:
+            raise ValueError(
+                f"{module.full_name}: {'.'.join(site.path)!r} has shape {leaf.shape}: this is an "
+                "ensemble. Map over it, as `eqx.filter_vmap(lambda mod: mod(x))(ensemble)`."
+            )
         size = leaf.shape[0] if _is_batched(site, leaf) else None
         if size is not None and input_data.shape[:-2] != (size,):
             got = "no batch axis" if input_data.ndim == 2 else f"batch size {len(input_data)}"

@@ -3,11 +3,11 @@
 from typing import Any, TypeVar
 
 import jax.numpy as jnp
+from jaxtyping import Array
 
 from .._attribute.interval import REAL
 from .._attribute.resolve import bounds_message
 from .._errors import check_if, debugging
-from .._types import Array
 from .tree import map_leaves, Site
 
 

@@ -13,9 +13,10 @@ import jax.tree_util as jtu
 
 from .._attribute.blueprint import Blueprint
 from .._attribute.fields import fields
+from .._attribute.resolve import concrete_shape
 from .._attribute.selection import Predicate
-from .._attribute.spec import AbstractAttribute
-from .._types import NestedDict
+from .._attribute.spec import AbstractAttribute, permitted_shapes
+from .._types import NestedDict, Shape
 
 
 class Site(NamedTuple):
@@ -143,3 +144,16 @@ def tagged_leaves(tree: Any) -> list[Tagged]:
 
     map_leaves(note, tree)
     return found
+
+
+def lead_axes(site: Site) -> tuple[Shape, list[Shape]]:
+    """The axes that an ensemble has in front, and the permitted shapes behind them."""
+    blueprint, initial = site.module.blueprint, site.initial
+    assert site.field is not None
+    sizes = dict(blueprint.sizes)
+    shapes = [concrete_shape(s, "", sizes) for s in permitted_shapes(site.field, "")]
+    fitting = [s for s in shapes if initial.shape[initial.ndim - len(s) :] == s]
+    if not fitting:
+        return (), [initial.shape]
+    longest = max(fitting, key=len)
+    return initial.shape[: initial.ndim - len(longest)], shapes

@@ -1,16 +1,17 @@
 """New modules from old ones: other attribute values, or the initial ones."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import jax.numpy as jnp
+from jaxtyping import Array
 
 from .._attribute.fields import fields
-from .._attribute.resolve import check_values, concrete_shape
-from .._attribute.spec import AbstractAttribute, permitted_shapes, State
+from .._attribute.resolve import check_values
+from .._attribute.spec import AbstractAttribute, State
 from .._errors import describe, listing, suggestion
-from .._types import Array, Shape
-from .tree import map_leaves, Site, submodules
+from .tree import lead_axes, map_leaves, Site, submodules
 
 
 _M = TypeVar("_M")
@@ -36,19 +37,6 @@ def reset(module: _M, role: type[AbstractAttribute]) -> _M:
         return site.initial if isinstance(site.field, role) else leaf
 
     return map_leaves(restore, module)
-
-
-def lead_axes(site: Site) -> tuple[Shape, list[Shape]]:
-    """The axes that an ensemble has in front, and the permitted shapes behind them."""
-    blueprint, initial = site.module.blueprint, site.initial
-    assert site.field is not None
-    sizes = dict(blueprint.sizes)
-    shapes = [concrete_shape(s, "", sizes) for s in permitted_shapes(site.field, "")]
-    fitting = [s for s in shapes if initial.shape[initial.ndim - len(s) :] == s]
-    if not fitting:
-        return (), [initial.shape]
-    longest = max(fitting, key=len)
-    return initial.shape[: initial.ndim - len(longest)], shapes
 
 
 def _flatten(
@@ -107,7 +95,7 @@ def _fit(site: Site, array: Array, owner: str) -> Array:
             return array
     if site.field.permit_reshape:
         for shape in shapes:
-            if jnp.zeros(lead + shape).size == array.size:
+            if math.prod(lead + shape) == array.size:
                 return array.reshape(lead + shape)
     expected = " or ".join(str(lead + shape) for shape in shapes)
     batch = f", or with a batch axis B: (B, {', '.join(map(str, shapes[0]))})" if batchable else ""

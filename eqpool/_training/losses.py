@@ -5,44 +5,43 @@
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
+import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, ArrayLike, Bool, Float
 
 from .._errors import describe
 
 
-Output = Float[Array, "*B T C"]
-Mask = Bool[Array, "*B T"]
-Labels = Int[Array, "*B"]
-Readout = Callable[[Output, Mask | None], Float[Array, "*B C"]]
+Readout: TypeAlias = Callable[[Any, Any], Array]
 
 
-def length_mask(lengths: Int[Array, "*B"], num_steps: int) -> Bool[Array, "*B T"]:
+def length_mask(lengths: ArrayLike, num_steps: int) -> Bool[Array, "*B T"]:
     """`True` in the first `lengths[b]` of `num_steps` time steps, `(B, T)`."""
-    return jnp.arange(num_steps) < jnp.asarray(lengths)[..., None]
+    lengths = jnp.asarray(lengths)[..., None]
+    steps = jax.lax.broadcasted_iota(
+        lengths.dtype, (*lengths.shape[:-1], num_steps), lengths.ndim - 1
+    )
+    return steps < lengths
 
 
-def time_average(output: Output, mask: Mask | None = None) -> Float[Array, "*B C"]:
+def time_average(output: ArrayLike, mask: ArrayLike | None = None) -> Float[Array, "*B C"]:
     """The mean over the time steps of each sequence, `(B, C)`; 0 for one without any."""
-    mask = _checked_mask(output, mask)
+    output, mask = jnp.asarray(output), _checked_mask(output, mask)
     total = jnp.sum(jnp.where(mask, output, 0.0), axis=-2)
     return total / jnp.maximum(jnp.sum(mask, axis=-2), 1).astype(output.dtype)
 
 
-def last_output(output: Output, mask: Mask | None = None) -> Float[Array, "*B C"]:
+def last_output(output: ArrayLike, mask: ArrayLike | None = None) -> Float[Array, "*B C"]:
     """The output at the last time step of each sequence, `(B, C)`."""
-    mask = _checked_mask(output, mask)
-    steps = jnp.arange(output.shape[-2])[:, None]
-    last = jnp.max(jnp.where(mask, steps, 0), axis=-2, keepdims=True)
-    return jnp.take_along_axis(output, jnp.broadcast_to(last, _one_step(output)), axis=-2)[
-        ..., 0, :
-    ]
+    output, mask = jnp.asarray(output), _checked_mask(output, mask)
+    last = jnp.argmax(jnp.cumsum(mask, axis=-2), axis=-2, keepdims=True)
+    return jnp.take_along_axis(output, last, axis=-2)[..., 0, :]
 
 
-def mse(output: Output, target: Output, mask: Mask | None = None) -> Float[Array, ""]:
+def mse(output: ArrayLike, target: ArrayLike, mask: ArrayLike | None = None) -> Float[Array, ""]:
     """The mean squared error over all channels and all time steps inside the mask.
 
     **Raises:** `ValueError` if the shapes of `output` and `target` differ, or the mask does
@@ -59,9 +58,9 @@ def mse(output: Output, target: Output, mask: Mask | None = None) -> Float[Array
 
 
 def cross_entropy(
-    output: Output,
-    labels: Labels,
-    mask: Mask | None = None,
+    output: ArrayLike,
+    labels: ArrayLike,
+    mask: ArrayLike | None = None,
     readout: Readout = time_average,
 ) -> Float[Array, ""]:
     """The mean cross-entropy of classes, from logits over time, in nats.
@@ -77,51 +76,48 @@ def cross_entropy(
     **Raises:** `TypeError` for labels that are not integers; `ValueError` if labels or mask do
     not fit the output.
     """
-    labels = _checked_labels(output, labels)
+    output, labels = jnp.asarray(output), _checked_labels(output, labels)
     losses = optax.softmax_cross_entropy_with_integer_labels(readout(output, mask), labels)
     return jnp.mean(losses)
 
 
 def accuracy(
-    output: Output,
-    labels: Labels,
-    mask: Mask | None = None,
+    output: ArrayLike,
+    labels: ArrayLike,
+    mask: ArrayLike | None = None,
     readout: Readout = time_average,
 ) -> Float[Array, ""]:
     """The fraction of sequences whose largest logit is that of their class.
 
     **Arguments and errors:** as of [`eqpool.cross_entropy`][].
     """
-    labels = _checked_labels(output, labels)
+    output, labels = jnp.asarray(output), _checked_labels(output, labels)
     hits = jnp.argmax(readout(output, mask), axis=-1) == labels
     return jnp.mean(hits, dtype=output.dtype)
 
 
-def _one_step(output: Array) -> tuple[int, ...]:
-    return (*output.shape[:-2], 1, output.shape[-1])
-
-
-def _checked_mask(output: Array, mask: Any) -> Bool[Array, "*B T 1"]:
-    if output.ndim < 2:
-        raise ValueError(f"output must be (T, C) or (B, T, C); got shape {output.shape}.")
+def _checked_mask(output: ArrayLike, mask: Any) -> Bool[Array, "*B T 1"]:
+    shape = jnp.shape(output)
+    if len(shape) < 2:
+        raise ValueError(f"output must be (T, C) or (B, T, C); got shape {shape}.")
     if mask is None:
-        return jnp.ones((*output.shape[:-1], 1), bool)
+        return jnp.ones((*shape[:-1], 1), bool)
     mask = jnp.asarray(mask)
-    if mask.shape != output.shape[:-1]:
+    if mask.shape != shape[:-1]:
         raise ValueError(
-            f"mask must have the shape of output without its channels, {output.shape[:-1]}; "
+            f"mask must have the shape of output without its channels, {shape[:-1]}; "
             f"got {mask.shape}."
         )
     return mask.astype(bool)[..., None]
 
 
-def _checked_labels(output: Array, labels: Any) -> Array:
-    labels = jnp.asarray(labels)
+def _checked_labels(output: ArrayLike, labels: Any) -> Array:
+    shape, labels = jnp.shape(output), jnp.asarray(labels)
     if not jnp.issubdtype(labels.dtype, jnp.integer):
         raise TypeError(f"labels must be integers, one for each sequence; got {describe(labels)}.")
-    if labels.shape != output.shape[:-2]:
+    if labels.shape != shape[:-2]:
         raise ValueError(
-            f"labels must have the shape {output.shape[:-2]}, one for each sequence of an output "
-            f"of shape {output.shape}; got {labels.shape}."
+            f"labels must have the shape {shape[:-2]}, one for each sequence of an output of shape "
+            f"{shape}; got {labels.shape}."
         )
     return labels
