@@ -4,14 +4,10 @@ import contextlib
 import difflib
 import os
 from collections.abc import Iterable, Iterator
-from typing import Any, TypeVar
+from typing import Any
 
-import equinox as eqx
 import jax
 import jax.core
-
-
-_T = TypeVar("_T")
 
 
 def describe(value: Any) -> str:
@@ -77,11 +73,6 @@ def debug_mode(enabled: bool = True) -> Iterator[None]:
 def debugging() -> bool:
     """Whether run-time checks are compiled in."""
     return _debug
-
-
-def check_if(x: _T, predicate: Any, message: str) -> _T:
-    """`x`, or in debug mode a run-time error where `predicate` holds."""
-    return eqx.error_if(x, predicate, message) if _debug else x
 
 
 def is_concrete(x: Any) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from .. import physics
 from .._attribute import Blueprint, field, kaiming, Parameter, uniform_sqrt
 from .._module import AbstractModule, initialise
 from .._types import NestedDict
@@ -92,7 +93,7 @@ class Linear(AbstractModule):
     ) -> tuple[Array, NestedDict, NestedDict]:
         """`input_data @ weight + bias`."""
         del record
-        output = input_data @ self.weight
+        output = physics.stepwise_product(input_data, self.weight)
         if self.bias is not None:
             output += jnp.broadcast_to(self.bias, output.shape)
         return output, {}, {}

@@ -235,16 +235,15 @@ class RateJax(AbstractModule):
         drive, rng_key = self._add_noise(input_data + bias)
         x0 = self.x.astype(drive.dtype)
 
-        def step(x: Array, drive: Array) -> tuple[Array, Array]:
+        def step(x: Array, drive: Array) -> tuple[Array, tuple[Array, NestedDict]]:
+            recorded = {"rec_input": self.recurrent_input(x)} if record else {}
             x = self.solver.step(self.vector_field, self.dt, x, drive)
-            return x, x
+            return x, (x, recorded)
 
-        x_end, x = jax.lax.scan(step, x0, drive)
+        x_end, (x, recorded) = jax.lax.scan(step, x0, drive)
         output = jax.vmap(self.activation_func, (0, None))(x, self.threshold)
-        recorded = {}
         if record:
-            before = jnp.concatenate([x0[None], x])[:-1]
-            recorded = {"x": x, "rec_input": jax.vmap(self.recurrent_input)(before)}
+            recorded["x"] = x
         return output, {"x": x_end, "rng_key": rng_key}, recorded
 
     def _add_noise(self, drive: Float[Array, "T N"]) -> tuple[Float[Array, "T N"], Key]:

@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Mapping
-from typing import Any, Self, TYPE_CHECKING
+from typing import Any, TYPE_CHECKING, TypeVar
 
 import equinox as eqx
 from jaxtyping import Array, ArrayLike, Float
@@ -11,7 +11,7 @@ from .._attribute.blueprint import Blueprint
 from .._attribute.fields import fields
 from .._attribute.selection import FamilyLike, selection
 from .._attribute.spec import AbstractAttribute, Parameter, SimulationParameter, State
-from .._errors import listing, suggestion
+from .._errors import debugging, listing, suggestion
 from .._types import NestedDict, Shape
 from .batching import check_states, checked_input, run_batch, run_checked
 from .runtime import check_attributes, check_finite
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from typing import ClassVar as AbstractVar
 else:
     from equinox import AbstractVar
+
+
+_M = TypeVar("_M", bound="AbstractModule")
 
 
 class AbstractModule(eqx.Module):
@@ -109,7 +112,7 @@ class AbstractModule(eqx.Module):
         """
         array = checked_input(self, input_data)
         check_states(self, array)
-        return _evolve(self, array, bool(record))
+        return _evolve(self, array, bool(record), debugging())
 
     def __call__(
         self,
@@ -169,7 +172,7 @@ class AbstractModule(eqx.Module):
         """
         return dict(submodules(self))
 
-    def set_attributes(self, attributes: Mapping[str, Any]) -> Self:
+    def set_attributes(self: _M, attributes: Mapping[str, Any]) -> _M:
         """A new module with other values.
 
         **Arguments:**
@@ -182,11 +185,11 @@ class AbstractModule(eqx.Module):
         """
         return set_attributes(self, attributes)
 
-    def reset_state(self) -> Self:
+    def reset_state(self: _M) -> _M:
         """A new module with every state as it was at construction (without batch axis)."""
         return reset(self, State)
 
-    def reset_parameters(self) -> Self:
+    def reset_parameters(self: _M) -> _M:
         """A new module with every parameter as it was at construction, drawn values too."""
         return reset(self, Parameter)
 
@@ -255,13 +258,15 @@ class AbstractModule(eqx.Module):
 # Compiled once for all modules of one configuration, so that a call outside `jit` is fast too.
 @eqx.filter_jit
 def _evolve(
-    module: AbstractModule, input_data: Array, record: bool
+    module: AbstractModule, input_data: Array, record: bool, debug: bool
 ) -> tuple[Array, NestedDict, NestedDict]:
-    module = check_attributes(module, module.full_name)
-    input_data = check_finite(input_data, module.full_name, "input_data")
+    if debug:
+        module = check_attributes(module, module.full_name)
+        input_data = check_finite(input_data, module.full_name, "input_data")
     if input_data.ndim == 3:
         output, state, recorded = run_batch(module, input_data, record)
     else:
         output, state, recorded = run_checked(module, input_data, record)
-    output = check_finite(output, module.full_name, "the output")
+    if debug:
+        output = check_finite(output, module.full_name, "the output")
     return output, state, recorded

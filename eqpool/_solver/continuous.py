@@ -30,7 +30,7 @@ class Diffrax(AbstractStepper):
     """
 
     solver: diffrax.AbstractSolver = eqx.field(static=True)
-    substeps: int = eqx.field(static=True)
+    substeps: int | None = eqx.field(static=True)
     stepsize_controller: diffrax.AbstractStepSizeController | None = eqx.field(static=True)
     adjoint: diffrax.AbstractAdjoint | None = eqx.field(static=True)
     max_steps: int = eqx.field(static=True)
@@ -38,51 +38,54 @@ class Diffrax(AbstractStepper):
     def __init__(
         self,
         solver: diffrax.AbstractSolver,
-        substeps: int = 1,
+        substeps: int | None = None,
         stepsize_controller: diffrax.AbstractStepSizeController | None = None,
         adjoint: diffrax.AbstractAdjoint | None = None,
         max_steps: int = 4096,
     ):
         """**Arguments:**
 
-        - `solver`: a diffrax solver, as `diffrax.Heun()`. An implicit one whose root finder
-            takes its tolerances from a step-size controller, which is diffrax's default,
-            gets `eps**(2/3)` (2.4e-5 in float32) when there is no controller.
-        - `substeps`: steps of equal length in each interval of the grid. Default 1.
+        - `solver`: a diffrax solver, as `diffrax.Heun()`.
+        - `substeps`: steps of equal length in each interval of the grid. Default 1 for
+            explicit solvers. Implicit ones take adaptive steps by default, since a fixed step
+            has no answer to an equation that does not converge.
         - `stepsize_controller`: adaptive steps inside each interval instead, as
-            `diffrax.PIDController(rtol=..., atol=...)`. Default: none.
-        - `adjoint`: how diffrax differentiates the adaptive steps. Default:
+            `diffrax.PIDController(rtol=..., atol=...)`. Default for implicit solvers:
+            `rtol = atol = eps**(2/3)`, 2.4e-5 in float32.
+        - `adjoint`: how diffrax differentiates adaptive steps. Default:
             `diffrax.RecursiveCheckpointAdjoint()`.
         - `max_steps`: the most adaptive steps in one interval; more is an error. Default 4096.
 
         All arguments are static: solvers that are equal by value share compiled functions.
 
         **Raises:** `TypeError` for anything but a diffrax solver; `ValueError` for
-        `substeps < 1`, for `substeps` beside a controller, and for an adjoint without one.
+        `substeps < 1`, for `substeps` beside a controller, and for an adjoint of fixed steps.
         """
         if not isinstance(solver, diffrax.AbstractSolver):
             raise TypeError(f"Diffrax: solver must be a diffrax solver; got {describe(solver)}.")
-        if operator.index(substeps) < 1:
+        if substeps is not None and operator.index(substeps) < 1:
             raise ValueError(f"Diffrax: substeps must be at least 1; got {substeps}.")
-        if stepsize_controller is not None and substeps != 1:
+        if stepsize_controller is not None and substeps is not None:
             raise ValueError(
                 f"Diffrax: give substeps (got {substeps}) or stepsize_controller, not both."
             )
-        if stepsize_controller is None and adjoint is not None:
+        adaptive = stepsize_controller is not None or _is_implicit(solver) and substeps is None
+        if adjoint is not None and not adaptive:
             raise ValueError(
                 "Diffrax: adjoint belongs to adaptive steps; give stepsize_controller as well. "
-                "Fixed substeps are differentiated by JAX directly."
+                "Fixed steps are differentiated by JAX directly."
             )
         self.solver = solver
-        self.substeps = operator.index(substeps)
+        self.substeps = None if adaptive else operator.index(substeps or 1)
         self.stepsize_controller = stepsize_controller
         self.adjoint = adjoint
         self.max_steps = max_steps
 
     def step(self, vector_field: VectorField[_Y], dt: Float[Array, ""], y: _Y, args: PyTree) -> _Y:
         terms: Any = diffrax.ODETerm(vector_field)
-        if self.stepsize_controller is None:
-            return self._substeps(terms, dt, y, args)
+        if self.substeps is not None:
+            return self._fixed(terms, dt, y, args, self.substeps)
+        tolerance = _tolerance(dt)
         solution = diffrax.diffeqsolve(
             terms,
             self.solver,
@@ -91,30 +94,39 @@ class Diffrax(AbstractStepper):
             dt0=None,
             y0=y,
             args=args,
-            stepsize_controller=self.stepsize_controller,
+            stepsize_controller=self.stepsize_controller
+            or diffrax.PIDController(rtol=tolerance, atol=tolerance),
             adjoint=self.adjoint or diffrax.RecursiveCheckpointAdjoint(),
             max_steps=self.max_steps,
         )
         assert solution.ys is not None
         return jax.tree.map(lambda leaf: leaf[0], solution.ys)
 
-    def _substeps(self, terms: Any, dt: Float[Array, ""], y: _Y, args: PyTree) -> _Y:
-        solver = _with_tolerances(self.solver, dt.dtype)
-        times = dt * jnp.linspace(0, 1, self.substeps + 1, dtype=dt.dtype)
+    def _fixed(self, terms: Any, dt: Float[Array, ""], y: _Y, args: PyTree, substeps: int) -> _Y:
+        solver = _both_modes(_with_tolerances(self.solver, _tolerance(dt)))
+        times = dt * jnp.arange(substeps + 1, dtype=dt.dtype) / substeps
         state = solver.init(terms, times[0], times[1], y, args)
 
         def substep(carry: Any, interval: Any) -> Any:
             y, state = carry
             y, _, _, state, result = solver.step(terms, *interval, y, args, state, made_jump=False)
-            if isinstance(solver, diffrax.AbstractImplicitSolver):
-                y = result.error_if(y, result != diffrax.RESULTS.successful)
+            if _is_implicit(solver):
+                failed = result != diffrax.RESULTS.successful
+                y = eqx.error_if(y, failed, _NOT_CONVERGED)
             return (y, state), None
 
-        if self.substeps == 1:
+        if substeps == 1:
             (y, _), _ = substep((y, state), (times[0], times[1]))
         else:
             (y, _), _ = jax.lax.scan(substep, (y, state), (times[:-1], times[1:]))
         return y
+
+
+_NOT_CONVERGED = (
+    "Diffrax: the equation of an implicit step did not converge. Leave out `substeps` or give a "
+    "`stepsize_controller`, so that the step can be made smaller where that happens; or give the "
+    "solver a root finder with wider tolerances."
+)
 
 
 def as_stepper(solver: Any) -> AbstractStepper:
@@ -132,16 +144,29 @@ def as_stepper(solver: Any) -> AbstractStepper:
     )
 
 
+def _is_implicit(solver: Any) -> bool:
+    return isinstance(solver, diffrax.AbstractImplicitSolver)
+
+
+def _tolerance(dt: Array) -> float:
+    return float(jnp.finfo(dt.dtype).eps) ** (2 / 3)
+
+
 def _max_norm(x: PyTree) -> Array:
     return jnp.max(jnp.stack([jnp.max(jnp.abs(leaf)) for leaf in jax.tree.leaves(x)]))
 
 
-def _with_tolerances(solver: Any, dtype: Any) -> Any:
-    # diffrax leaves the root finder's tolerances open until it knows the controller.
-    root_finder = getattr(solver, "root_finder", None)
-    if root_finder is None or eqx.is_inexact_array_like(root_finder.rtol):
+def _both_modes(solver: Any) -> Any:
+    # Left open, a Runge-Kutta solver loops over its stages in a way that has no forward mode.
+    if getattr(solver, "scan_kind", "") is not None:
         return solver
-    tolerance = float(jnp.finfo(dtype).eps) ** (2 / 3)
+    return eqx.tree_at(lambda s: s.scan_kind, solver, "bounded", is_leaf=lambda x: x is None)
+
+
+def _with_tolerances(solver: Any, tolerance: float) -> Any:
+    # diffrax leaves the root finder's tolerances open for a controller to fill in.
+    if not _is_implicit(solver) or eqx.is_inexact_array_like(solver.root_finder.rtol):
+        return solver
     return eqx.tree_at(
         lambda s: (s.root_finder.rtol, s.root_finder.atol, s.root_finder.norm),
         solver,

@@ -16,7 +16,7 @@ def relu(x: X, threshold: X) -> X:
 
 def leaky_relu(x: X, threshold: X) -> X:
     """`x - threshold` at and above the threshold, `0.01*(x - threshold)` below it."""
-    return jnp.where(x >= threshold, x - threshold, 0.01 * (x - threshold))
+    return jnp.where(x >= threshold, 1.0, 0.01) * (x - threshold)
 
 
 def tanh(x: X, threshold: X) -> X:

@@ -1,0 +1,30 @@
+import contextlib
+
+import jax
+import pytest
+
+
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+@pytest.fixture
+def getkey():
+    """A fresh key at each call; the same ones in every run."""
+    keys = iter(jax.random.split(jax.random.key(20), 1000))
+    return lambda: next(keys)
+
+
+@pytest.fixture
+def x64():
+    """Double precision for one test."""
+    with jax.enable_x64(True) if hasattr(jax, "enable_x64") else contextlib.nullcontext():
+        assert jax.config.jax_enable_x64  # pyright: ignore[reportAttributeAccessIssue]
+        yield
+
+
+@pytest.fixture
+def promotion():
+    """Standard dtype promotion, for what is not ours: optax mixes integers and floats."""
+    with jax.numpy_dtype_promotion("standard"):
+        yield
