@@ -18,6 +18,9 @@ def family_labels(model: PyTree) -> PyTree:
     **Returns:** the structure of the trainable half: a string at each parameter, `None`
     elsewhere.
 
+    Hand this function itself to optax, as below. (Modules are callable, the tree of labels is
+    a module, and optax calls what is callable.)
+
     !!! example
 
         ```python

@@ -21,6 +21,8 @@ RANDOM = "rng_keys"
 def checked_input(module: Any, input_data: Any) -> Array:
     """`input_data` as a floating-point array with the right axes, or a clear error."""
     owner, n_in = module.full_name, module.size_in
+    if isinstance(input_data, eqx.Module):
+        raise TypeError(f"{owner}: input_data must be an array; got a module.{_CALLED_BY_OPTAX}")
     try:
         array = jnp.asarray(input_data)
     except (TypeError, ValueError):
@@ -60,6 +62,14 @@ def checked_input(module: Any, input_data: Any) -> Array:
         )
     # As in Rockpool, a single channel drives every neuron.
     return jnp.broadcast_to(array, (*shape[:-1], n_in))
+
+
+_CALLED_BY_OPTAX = (
+    " If this came from optax: a tree of labels or a mask is a module too, modules are callable, "
+    "and optax calls what is callable. Then hand over the function itself, as "
+    "`optax.multi_transform(transforms, eqpool.family_labels)` or `optax.masked(optimiser, "
+    "lambda params: mask)`."
+)
 
 
 def run_batch(module: Any, input_data: Array, record: bool) -> tuple[Array, NestedDict, NestedDict]:
