@@ -1,0 +1,39 @@
+"""Replaces `{{ fields(RateJax) }}` in a page by the table of the fields of that class."""
+
+import re
+from typing import Any
+
+import numpy as np
+
+import eqpool
+
+
+def on_page_markdown(markdown: str, **kwargs: Any) -> str:
+    del kwargs
+    return re.sub(r"\{\{ fields\((\w+)\) \}\}", lambda match: table(match[1]), markdown)
+
+
+def table(name: str) -> str:
+    """A Markdown table generated from `eqpool.fields`."""
+    rows = ["| field | role | family | shape | default | unit | in | |", "|---" * 8 + "|"]
+    for field, spec in eqpool.fields(getattr(eqpool, name)).items():
+        bounds = str(spec.bounds) if spec.bounds else ""
+        cells = [f"`{field}`", spec.role, f"`{spec.family}`", shapes(spec.shape)]
+        rows.append("| " + " | ".join([*cells, default(spec), spec.unit, bounds, spec.doc]) + " |")
+    return "\n".join(rows)
+
+
+def shapes(shape: Any) -> str:
+    entries = shape if isinstance(shape, list) else [shape]
+    entries = [entry if isinstance(entry, tuple) else (entry,) for entry in entries]
+    return " or ".join(
+        "scalar" if not entry else "`(" + ", ".join(map(str, entry)) + ")`" for entry in entries
+    )
+
+
+def default(spec: eqpool.AbstractAttribute) -> str:
+    if spec.data is not None:
+        return f"{np.asarray(spec.data):g}"
+    if hasattr(spec.init_func, "value"):
+        return f"{spec.init_func.value:g}"  # pyright: ignore
+    return f"`{getattr(spec.init_func, '__name__', '')}`"

@@ -1,0 +1,50 @@
+"""Every Python block of README and docs runs, page by page, in order, in one namespace."""
+
+import pathlib
+import re
+
+import jax
+import pytest
+
+import eqpool
+
+
+ROOT = pathlib.Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+WITH_CODE = [page for page in PAGES if BLOCK.search(page.read_text())]
+
+
+@pytest.mark.parametrize("page", WITH_CODE, ids=lambda page: str(page.relative_to(ROOT)))
+def test_code_runs(page, promotion):
+    namespace = {"__name__": "__docs__"}
+    text = page.read_text()
+    for match in BLOCK.finditer(text):
+        line = text[: match.start()].count("\n") + 2
+        # Blank lines in front, so that a traceback names the line of the page.
+        code = compile("\n" * (line - 1) + match[1], str(page), "exec")
+        with jax.numpy_rank_promotion("allow"):
+            exec(code, namespace)
+
+
+def test_the_example_of_a_module_of_your_own_is_short():
+    """The 15 lines of the docs and of the docstring are the same, and short."""
+    text = (ROOT / "docs" / "attributes.md").read_text()
+    example = text[text.index("class LeakyAdder") :]
+    example = [line for line in example[: example.index("```")].splitlines() if line.strip()]
+    assert len(example) <= 16
+    docstring = [line.strip() for line in (eqpool.AbstractModule.__doc__ or "").splitlines()]
+    assert all(line.strip() in docstring for line in example)
+
+
+def test_the_api_pages_name_everything_public():
+    named = set(re.findall(r"^::: eqpool\.([\w.]+)", all_text("api"), re.MULTILINE))
+    public = {name for name in vars(eqpool) if not name.startswith("_")} - {"physics"}
+    public |= {f"physics.{name}" for name in vars(eqpool.physics) if not name.startswith("_")}
+    aliases = {"combine", "RateEulerJax"}  # the same objects under another name
+    assert named == public - aliases
+    assert all(f"eqpool.{name}" in all_text("api") or name in all_text("api") for name in aliases)
+
+
+def all_text(folder):
+    return "\n".join(page.read_text() for page in (ROOT / "docs" / folder).glob("*.md"))
