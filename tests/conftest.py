@@ -1,5 +1,3 @@
-import contextlib
-
 import jax
 import pytest
 
@@ -18,8 +16,7 @@ def getkey():
 @pytest.fixture
 def x64():
     """Double precision for one test."""
-    with jax.enable_x64(True) if hasattr(jax, "enable_x64") else contextlib.nullcontext():
-        assert jax.config.jax_enable_x64  # pyright: ignore[reportAttributeAccessIssue]
+    with jax.enable_x64(True):
         yield
 
 

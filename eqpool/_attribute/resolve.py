@@ -63,9 +63,10 @@ def cast(attribute: AbstractAttribute, value: Any, owner: str) -> Array:
     if attribute.cast_fn is not None:
         return jnp.asarray(attribute.cast_fn(value))
     try:
-        array = jnp.asarray(value)
+        array = value if hasattr(value, "dtype") else jnp.asarray(value)
         if jnp.issubdtype(array.dtype, jnp.floating) or jnp.issubdtype(array.dtype, jnp.integer):
-            return jnp.asarray(array, jnp.result_type(float))
+            # A copy: `asarray` may share memory with a NumPy array that its owner changes.
+            return jnp.array(array, jnp.result_type(float), copy=True)
     except (TypeError, ValueError):
         pass
     raise TypeError(

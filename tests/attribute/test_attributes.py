@@ -176,7 +176,7 @@ def test_nothing_handed_in_is_changed():
     attribute = Parameter(np.ones(2), shape=shapes)
     toy = Toy((3, 2), gain=attribute)
     assert shapes == [("N",), ()] and attribute.shape is shapes
-    data = np.ones((3, 2))
+    data = np.ones((3, 2), np.float32)  # of the type that could be shared
     toy = Toy((3, 2), w=data)
     data[:] = 5
     np.testing.assert_array_equal(toy.w, np.ones((3, 2)))

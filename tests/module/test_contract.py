@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from hypothesis import given, settings, strategies as st
 
 import eqpool
 from tests.helpers import assert_same_bits, nested_net, small_net, wave
@@ -87,6 +88,38 @@ def test_two_halves_are_one_run(batch):
     second, last, _ = net.set_attributes(state)(x[..., 12:, :])
     assert_same_bits(jnp.concatenate([first, second], axis=-2), full)
     jax.tree.map(assert_same_bits, last, final)
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    n=st.integers(1, 40),
+    steps=st.integers(1, 60),
+    cut=st.floats(0, 1),
+    batch=st.sampled_from([None, 1, 2, 5]),
+    activation=st.sampled_from(["ReLU", "tanh", "sigmoid", "leaky_relu"]),
+    recurrent=st.booleans(),
+    noise_std=st.sampled_from([0.0, 0.7]),
+    seed=st.integers(0, 2**31 - 1),
+)
+def test_two_halves_are_one_run_for_any_layer(
+    n, steps, cut, batch, activation, recurrent, noise_std, seed
+):
+    net = eqpool.Sequential(
+        eqpool.Linear((3, n), has_bias=True, rng_key=seed),
+        eqpool.RateJax(
+            n, has_rec=recurrent, activation_func=activation, noise_std=noise_std, rng_key=seed
+        ),
+        eqpool.Linear((n, 2), rng_key=seed),
+    )
+    x, cut = wave(steps, 3, batch), round(cut * steps)
+    full, final, record = net(x, record=True)
+    first, state, early = net(x[..., :cut, :], record=True)
+    second, last, late = net.set_attributes(state)(x[..., cut:, :], record=True)
+    assert np.all(np.isfinite(full))
+    assert_same_bits(jnp.concatenate([first, second], axis=-2), full)
+    jax.tree.map(assert_same_bits, last, final)
+    join = lambda a, b: jnp.concatenate([a, b], axis=-2)
+    jax.tree.map(assert_same_bits, jax.tree.map(join, early, late), record)
 
 
 def test_batch_is_each_element_on_its_own():

@@ -122,6 +122,43 @@ def test_checkpoint_and_eval_shape(model):
     close(eqpool.filter_grad(eqx.filter_checkpoint(loss))(model, x), plain)
 
 
+@pytest.mark.parametrize("transform", ["jit", "vmap", "grad", "jvp"])
+def test_every_method_inside_a_transform(transform):
+    """Dictionaries, updates and resets are pure functions of the module, three deep too."""
+    net = nested_net(noise_std=0.1)
+
+    def use(net, scale):
+        rate = net.attributes_named("tau")["0_Sequential"]["0_Sequential"]["1_RateJax"]
+        assert list(net.modules()) == ["0_Sequential", "1_Linear"] and net.size_out == 2
+        scaled = jax.tree.map(lambda w: scale * w, net.parameters("weights"))
+        changed = net.set_attributes(scaled)
+        changed = changed.set_attributes(net.state()).set_attributes(net.simulation_parameters())
+        output, state, _ = changed(wave(6, 3))
+        back = changed.set_attributes(state).reset_state().reset_parameters()
+        same = [jnp.all(a == b) for a, b in zip(*map(jax.tree.leaves, (back, net)), strict=True)]
+        return jnp.sum(output**2) + 0 * jnp.sum(rate["tau"]), jnp.all(jnp.stack(same))
+
+    one = jnp.asarray(1.0)
+    value, same = use(net, one)
+    assert same
+    if transform == "jit":
+        close(jax.jit(use)(net, one), (value, same))
+    elif transform == "vmap":
+        close(jax.vmap(use, in_axes=(None, 0))(net, jnp.ones(2))[0], jnp.stack([value, value]))
+    else:
+        slope, _ = jax.grad(use, argnums=1, has_aux=True)(net, one)
+        _, tangent, _ = jax.jvp(lambda s: use(net, s), (one,), (one,), has_aux=True)
+        close(tangent, slope, rtol=1e-4)
+        numeric = (use(net, one + 1e-2)[0] - use(net, one - 1e-2)[0]) / 2e-2
+        close(slope, numeric, rtol=1e-2)
+
+
+def test_donation(model):
+    """No two leaves share memory, so that all of a module may be donated."""
+    step = eqx.filter_jit(lambda model: model.set_attributes(model(wave(6, 3))[1]), donate="all")
+    jax.block_until_ready(jax.tree.leaves(step(step(model))))
+
+
 class TestEnsemble:
     @pytest.fixture
     def ensemble(self):
