@@ -15,11 +15,11 @@ def on_page_markdown(markdown: str, **kwargs: Any) -> str:
 
 def table(name: str) -> str:
     """A Markdown table generated from `eqpool.fields`."""
-    rows = ["| field | role | family | shape | default | unit | in | |", "|---" * 8 + "|"]
+    rows = ["| field | | role, family | shape | default | in |", "|---" * 6 + "|"]
     for field, spec in eqpool.fields(getattr(eqpool, name)).items():
-        bounds = str(spec.bounds) if spec.bounds else ""
-        cells = [f"`{field}`", spec.role, f"`{spec.family}`", shapes(spec.shape)]
-        rows.append("| " + " | ".join([*cells, default(spec), spec.unit, bounds, spec.doc]) + " |")
+        values = f"{spec.bounds or ''} {spec.unit}".strip()
+        cells = [f"`{field}`", spec.doc, f"{spec.role}, `{spec.family}`", shapes(spec.shape)]
+        rows.append("| " + " | ".join([*cells, default(spec), values]) + " |")
     return "\n".join(rows)
 
 

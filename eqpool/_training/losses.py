@@ -62,6 +62,7 @@ def cross_entropy(
     labels: ArrayLike,
     mask: ArrayLike | None = None,
     readout: Readout = time_average,
+    label_smoothing: float = 0.0,
 ) -> Float[Array, ""]:
     """The mean cross-entropy of classes, from logits over time, in nats.
 
@@ -72,13 +73,20 @@ def cross_entropy(
     - `mask`: which time steps belong to a sequence. Default: all.
     - `readout`: how logits over time become one set of logits: [`eqpool.time_average`][]
         (default), [`eqpool.last_output`][], or any function `(output, mask) -> (B, C)`.
+    - `label_smoothing`: the fraction of each label that is spread over all classes, from 0
+        (default) to 1. Szegedy et al. 2016,
+        [doi:10.1109/CVPR.2016.308](https://doi.org/10.1109/CVPR.2016.308).
 
     **Raises:** `TypeError` for labels that are not integers; `ValueError` if labels or mask do
-    not fit the output.
+    not fit the output, and for a `label_smoothing` outside 0 to 1.
     """
+    if not 0.0 <= label_smoothing <= 1.0:
+        raise ValueError(f"label_smoothing must be from 0 to 1; got {label_smoothing}.")
     output, labels = jnp.asarray(output), _checked_labels(output, labels)
-    losses = optax.softmax_cross_entropy_with_integer_labels(readout(output, mask), labels)
-    return jnp.mean(losses)
+    logits = readout(output, mask)
+    losses = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
+    spread = jax.nn.logsumexp(logits, axis=-1) - jnp.mean(logits, axis=-1)
+    return jnp.mean((1 - label_smoothing) * losses + label_smoothing * spread)
 
 
 def accuracy(

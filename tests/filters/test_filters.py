@@ -211,6 +211,7 @@ class TestLabels:
         assert_same_bits(after[1].threshold, net[1].threshold)
 
 
+@pytest.mark.untyped
 def test_labels_that_optax_calls():
     """Modules are callable, and optax calls a callable tree; the message says what to do."""
     net = small_net()

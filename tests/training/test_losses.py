@@ -55,6 +55,17 @@ def test_cross_entropy(readout):
     assert float(one) == pytest.approx(numpy_cross_entropy(logits[:1], labels[:1]), rel=1e-5)
 
 
+def test_label_smoothing():
+    output, labels, mask, _ = data()
+    logits = np.asarray(eqpool.time_average(output, mask), np.float64)
+    log_p = logits - np.log(np.sum(np.exp(logits), axis=-1, keepdims=True))
+    target = 0.7 * np.eye(4)[np.asarray(labels)] + 0.3 / 4
+    value = eqpool.cross_entropy(output, labels, mask, label_smoothing=0.3)
+    assert float(value) == pytest.approx(-np.mean(np.sum(target * log_p, axis=-1)), rel=1e-5)
+    with pytest.raises(ValueError, match="label_smoothing must be from 0 to 1; got 1.5"):
+        eqpool.cross_entropy(output, labels, mask, label_smoothing=1.5)
+
+
 def test_mse():
     output, _, mask, lengths = data()
     target = output + 2.0
