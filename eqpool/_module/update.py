@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
 from .._attribute.fields import fields
@@ -34,7 +35,8 @@ def reset(module: _M, role: type[AbstractAttribute]) -> _M:
     """`module` with every attribute of a role at its initial value."""
 
     def restore(site: Site, leaf: Any) -> Any:
-        return site.initial if isinstance(site.field, role) else leaf
+        # A copy, so that value and initial value can still be donated together.
+        return jnp.array(site.initial, copy=True) if isinstance(site.field, role) else leaf
 
     return map_leaves(restore, module)
 
@@ -66,7 +68,8 @@ def _flatten(
 def _new_value(site: Site, leaf: Array, value: Any, owner: str) -> Array:
     assert site.field is not None
     try:
-        array = jnp.asarray(value)
+        # A NumPy array is copied: its owner may change it.
+        array = jnp.array(value) if isinstance(value, np.ndarray) else jnp.asarray(value)
     except (TypeError, ValueError):
         raise TypeError(f"{owner}: must be an array; got {describe(value)}.") from None
     if jnp.issubdtype(leaf.dtype, jnp.floating):

@@ -178,8 +178,10 @@ def test_nothing_handed_in_is_changed():
     assert shapes == [("N",), ()] and attribute.shape is shapes
     data = np.ones((3, 2), np.float32)  # of the type that could be shared
     toy = Toy((3, 2), w=data)
+    later = toy.set_attributes({"w": data})
     data[:] = 5
     np.testing.assert_array_equal(toy.w, np.ones((3, 2)))
+    np.testing.assert_array_equal(later.w, np.ones((3, 2)))
 
 
 def test_bare_wrapper_switches_the_role_only():
