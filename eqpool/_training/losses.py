@@ -4,7 +4,7 @@
 `False` in the padding. What the padding holds changes no result and gets no gradient.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import jax
@@ -18,7 +18,7 @@ from .._errors import describe
 Readout: TypeAlias = Callable[[Any, Any], Array]
 
 
-def length_mask(lengths: ArrayLike, num_steps: int) -> Bool[Array, "*B T"]:
+def length_mask(lengths: ArrayLike | Sequence[int], num_steps: int) -> Bool[Array, "*B T"]:
     """`True` in the first `lengths[b]` of `num_steps` time steps, `(B, T)`."""
     lengths = jnp.asarray(lengths)[..., None]
     steps = jax.lax.broadcasted_iota(
