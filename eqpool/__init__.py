@@ -32,16 +32,30 @@ from ._filters import (
     partition as partition,
 )
 from ._models import (
+    AbstractFeedback as AbstractFeedback,
+    DynapSim as DynapSim,
+    ExponentialFeedback as ExponentialFeedback,
     Instant as Instant,
     Linear as Linear,
+    mismatch as mismatch,
     RateEulerJax as RateEulerJax,
     RateJax as RateJax,
+    SigmoidFeedback as SigmoidFeedback,
 )
 from ._module import AbstractModule as AbstractModule, initialise as initialise
 from ._solver import (
     AbstractStepper as AbstractStepper,
     Diffrax as Diffrax,
     ForwardEuler as ForwardEuler,
+    RockpoolEuler as RockpoolEuler,
+)
+from ._surrogate import (
+    AbstractSurrogate as AbstractSurrogate,
+    Arctan as Arctan,
+    CustomSurrogate as CustomSurrogate,
+    FastSigmoid as FastSigmoid,
+    Gaussian as Gaussian,
+    PiecewiseLinear as PiecewiseLinear,
 )
 from ._training import (
     accuracy as accuracy,

@@ -19,6 +19,7 @@ from .spec import (
     AbstractAttribute as AbstractAttribute,
     field as field,
     Parameter as Parameter,
+    permitted_shapes as permitted_shapes,
     SimulationParameter as SimulationParameter,
     State as State,
 )

@@ -1,8 +1,10 @@
 """What one instance of a module was built from."""
 
+import dataclasses
 from collections.abc import Mapping
 
 import equinox as eqx
+import jax.numpy as jnp
 from jaxtyping import Array
 
 from .._types import Shape
@@ -22,7 +24,9 @@ class Blueprint(eqx.Module):
         selects them.
     - `name`: the name that the user gave, or `""`.
     - `shape`: `(N,)` or `(N_in, N_out)`.
-    - `sizes`: the numbers behind the names in declared shapes.
+    - `channels`: shape of the input at one time step where it may come with more than one
+        axis, as `(N, K)`, or `None`.
+    - `sizes`: the numbers behind the names in declared shapes; `None` for an axis left out.
     - `overrides`: `(field, role, family)` of each field that is not what its class declares.
     - `absent`: declared fields that this configuration does not have.
     - `spiking_input`, `spiking_output`: whether input and output are spikes.
@@ -31,11 +35,18 @@ class Blueprint(eqx.Module):
     initial: dict[str, Array]
     name: str = eqx.field(static=True, default="")
     shape: Shape = eqx.field(static=True, default=(0,))
-    sizes: tuple[tuple[str, int], ...] = eqx.field(static=True, default=())
+    channels: Shape | None = eqx.field(static=True, default=None)
+    sizes: tuple[tuple[str, int | None], ...] = eqx.field(static=True, default=())
     overrides: tuple[tuple[str, str, str], ...] = eqx.field(static=True, default=())
     absent: tuple[str, ...] = eqx.field(static=True, default=())
     spiking_input: bool = eqx.field(static=True, default=False)
     spiking_output: bool = eqx.field(static=True, default=False)
+
+    def starting_from(self, values: Mapping[str, Array]) -> "Blueprint":
+        """The same with other initial values for some fields."""
+        # Copies, so that a value and its initial value can be donated together.
+        copies = {name: jnp.array(value, copy=True) for name, value in values.items()}
+        return dataclasses.replace(self, initial=self.initial | copies)
 
     def apply(self, declared: Mapping[str, AbstractAttribute]) -> dict[str, AbstractAttribute]:
         """What the declared fields are in this instance."""

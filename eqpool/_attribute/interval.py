@@ -38,6 +38,14 @@ class Interval:
             inside = (x > self.lower) & (x < self.upper)
         return inside & jnp.isfinite(x)
 
+    def widened(self, fraction: float) -> "Interval":
+        """The same interval with each end moved outwards by a fraction of itself."""
+        return Interval(
+            self.lower - fraction * abs(self.lower),
+            self.upper + fraction * abs(self.upper),
+            self.closed,
+        )
+
     def __str__(self) -> str:
         left = "[" if self.closed and math.isfinite(self.lower) else "("
         right = "]" if self.closed and math.isfinite(self.upper) else ")"

@@ -3,6 +3,7 @@
 import dataclasses
 import inspect
 import math
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -29,7 +30,7 @@ def resolve(
     argument: Any,
     *,
     owner: str,
-    sizes: Mapping[str, int],
+    sizes: Mapping[str, int | None],
     key: Key,
 ) -> tuple[Array, AbstractAttribute]:
     """The value of one field of one instance, and what the field is in that instance.
@@ -74,7 +75,9 @@ def cast(attribute: AbstractAttribute, value: Any, owner: str) -> Array:
     )
 
 
-def fit(value: Array, attribute: AbstractAttribute, owner: str, sizes: Mapping[str, int]) -> Array:
+def fit(
+    value: Array, attribute: AbstractAttribute, owner: str, sizes: Mapping[str, int | None]
+) -> Array:
     """`value` in one of the permitted shapes, reshaped if that is permitted."""
     shapes = [concrete_shape(s, owner, sizes) for s in permitted_shapes(attribute, owner)]
     if not shapes or value.shape in shapes:
@@ -88,25 +91,42 @@ def fit(value: Array, attribute: AbstractAttribute, owner: str, sizes: Mapping[s
     )
 
 
-def concrete_shape(shape: tuple[Axis, ...], owner: str, sizes: Mapping[str, int]) -> Shape:
-    """Names replaced by sizes."""
+def concrete_shape(
+    shape: tuple[Axis, ...], owner: str, sizes: Mapping[str, int | None]
+) -> Shape:
+    """Names replaced by sizes; an axis of size `None` is left out."""
     try:
-        return tuple(sizes[axis] if isinstance(axis, str) else axis for axis in shape)
+        found = [sizes[axis] if isinstance(axis, str) else axis for axis in shape]
     except KeyError as error:
         raise ValueError(
             f"{owner}: shape names the size {error.args[0]!r}, which this module does not "
             f"know; it knows {dict(sizes)}."
         ) from None
+    return tuple(size for size in found if size is not None)
 
 
 def check_values(value: Array, attribute: AbstractAttribute, owner: str) -> None:
-    """Raises if a value that can be looked at is not finite or outside its bounds."""
+    """Raises if a value that can be looked at is not finite or outside its bounds.
+
+    Warns if it is outside the operating range.
+    """
     if not (is_concrete(value) and jnp.issubdtype(value.dtype, jnp.floating)):
         return
     bounds = attribute.bounds or REAL
     bad = np.flatnonzero(~np.asarray(bounds.contains(value)))
     if bad.size:
         raise ValueError(bounds_message(attribute, owner, np.ravel(value)[bad[0]], int(bad[0])))
+    if attribute.operating_range is not None:
+        # Numbers such as 5e-13 are not exact in float32.
+        within = attribute.operating_range.widened(1e-6)
+        odd = np.flatnonzero(~np.asarray(within.contains(value)))
+        if odd.size:
+            warnings.warn(
+                f"{owner} = {np.ravel(value)[odd[0]]:.3g} {attribute.unit} (element {odd[0]}) is "
+                f"outside what the hardware can do: {attribute.operating_range} {attribute.unit}.",
+                UserWarning,
+                stacklevel=2,
+            )
 
 
 def bounds_message(
@@ -147,7 +167,7 @@ def _merge(declaration: AbstractAttribute, argument: Any, owner: str) -> Abstrac
 
 
 def _initial_value(
-    attribute: AbstractAttribute, owner: str, sizes: Mapping[str, int], key: Key
+    attribute: AbstractAttribute, owner: str, sizes: Mapping[str, int | None], key: Key
 ) -> Any:
     if attribute.init_func is None:
         raise ValueError(
@@ -172,10 +192,12 @@ def call_initialiser(init_func: Callable[..., Any], shape: Shape, key: Key) -> A
     return init_func(shape, key) if len(required) > 1 else init_func(shape)
 
 
-def _shapes_text(attribute: AbstractAttribute, owner: str, sizes: Mapping[str, int]) -> str:
+def _shapes_text(
+    attribute: AbstractAttribute, owner: str, sizes: Mapping[str, int | None]
+) -> str:
     texts = []
     for shape in permitted_shapes(attribute, owner):
         text = str(concrete_shape(shape, owner, sizes))
-        names = ", ".join(map(str, shape))
+        names = ", ".join(str(axis) for axis in shape if sizes.get(str(axis), 0) is not None)
         texts.append(f"{text} = ({names})" if any(isinstance(a, str) for a in shape) else text)
     return " or ".join(texts)

@@ -40,6 +40,9 @@ class AbstractAttribute:
         real array of JAX's default float type.
     - `unit`: the unit of the value, for messages and documentation, as `"s"` or `"A"`.
     - `bounds`: an [`eqpool.Interval`][] that the value must lie in. Default: any finite value.
+    - `operating_range`: an [`eqpool.Interval`][] that the value should lie in, as what a chip
+        can do: outside of it there is a warning, and [`eqpool.log_space`][] keeps inside.
+        Default: none.
     - `doc`: one line of documentation.
 
     **Raises:** when the module is built, `TypeError` or `ValueError` naming class and
@@ -59,6 +62,7 @@ class AbstractAttribute:
     _: dataclasses.KW_ONLY
     unit: str = ""
     bounds: Interval | None = None
+    operating_range: Interval | None = None
     doc: str = ""
 
 

@@ -29,8 +29,14 @@ def checked_input(module: Any, input_data: Any) -> Array:
         raise TypeError(
             f"{owner}: input_data must be an array; got {describe(input_data)}."
         ) from None
+    channels = module.blueprint.channels
+    if channels and array.ndim > 2 and array.shape[-len(channels) :] == channels:
+        array = array.reshape(*array.shape[: -len(channels)], n_in)
     shape = array.shape
     expected = f"expected (T, {n_in}) or (B, T, {n_in})"
+    if channels:
+        axes = ", ".join(map(str, channels))
+        expected += f", or the same as (T, {axes}) or (B, T, {axes})"
     if not jnp.issubdtype(array.dtype, jnp.floating):
         remedy = (
             "take its real part or its magnitude"

@@ -22,7 +22,8 @@ def initialise(
     name: str = "",
     rng_key: Any = None,
     absent: Sequence[str] = (),
-    sizes: Mapping[str, int] | None = None,
+    sizes: Mapping[str, int | None] | None = None,
+    channels: Shape | None = None,
     spiking_input: bool = False,
     spiking_output: bool = False,
 ) -> None:
@@ -38,7 +39,10 @@ def initialise(
     - `rng_key`: the key behind everything that is drawn: a key, an integer seed, or `None`
         for a fresh seed.
     - `absent`: declared fields that this instance does not have; they are set to `None`.
-    - `sizes`: further sizes that declared shapes name, beyond `N_in`, `N_out` and `N`.
+    - `sizes`: further sizes that declared shapes name, beyond `N_in`, `N_out` and `N`; an axis of
+        size `None` is left out.
+    - `channels`: shape of the input at one time step where it may come with more than one
+        axis: input `(..., T, *channels)` is then the same as `(..., T, N_in)`. Default: none.
     - `spiking_input`, `spiking_output`: whether input and output are spikes.
 
     **Raises:** `TypeError` and `ValueError` naming class and field, as listed at
@@ -76,6 +80,7 @@ def initialise(
         initial=initial,
         name=name,
         shape=shape,
+        channels=channels,
         sizes=tuple(known.items()),
         overrides=tuple(overrides),
         absent=tuple(absent),

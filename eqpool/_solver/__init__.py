@@ -1,3 +1,3 @@
 from .base import AbstractStepper as AbstractStepper
 from .continuous import as_stepper as as_stepper, Diffrax as Diffrax
-from .euler import ForwardEuler as ForwardEuler
+from .euler import ForwardEuler as ForwardEuler, RockpoolEuler as RockpoolEuler

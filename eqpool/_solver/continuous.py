@@ -129,10 +129,10 @@ _NOT_CONVERGED = (
 )
 
 
-def as_stepper(solver: Any) -> AbstractStepper:
-    """What a `solver=` argument means: `None` is forward Euler, a diffrax solver is wrapped."""
+def as_stepper(solver: Any, default: AbstractStepper | None = None) -> AbstractStepper:
+    """What a `solver=` argument means: `None` is the default, a diffrax solver is wrapped."""
     if solver is None:
-        return ForwardEuler()
+        return default or ForwardEuler()
     if isinstance(solver, AbstractStepper):
         return solver
     if isinstance(solver, diffrax.AbstractSolver):

@@ -33,8 +33,8 @@ def log_space(
 
     - `optimiser`: any optax transformation that uses gradients and parameters only, as
         `optax.adam(1e-2)`.
-    - `lower`, `upper`: bounds for all leaves it is given, in their unit. Default: the bounds
-        that the leaf's module declares, or none but positivity.
+    - `lower`, `upper`: bounds for all leaves it is given, in their unit. Default: the operating
+        range or the bounds that the leaf's module declares, or none but positivity.
 
     **Returns:** an optax transformation for the values themselves. It needs `params` in
     `update`, and works inside `optax.chain` and `optax.multi_transform`.
@@ -61,7 +61,9 @@ def log_space(
     inner = optax.with_extra_args_support(optimiser)
 
     def limits(site: Site, leaf: Array) -> Interval:
-        declared = (site.field and site.field.bounds) or Interval()
+        declared = Interval()
+        if site.field is not None:
+            declared = site.field.operating_range or site.field.bounds or declared
         low = declared.lower if lower is None else lower
         high = declared.upper if upper is None else upper
         # Below `tiny`, numbers lose digits, and 0 is not positive.

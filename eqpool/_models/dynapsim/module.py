@@ -1,0 +1,345 @@
+"""`DynapSim`: the DYNAP-SE2 silicon neuron."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import diffrax
+import equinox as eqx
+from jaxtyping import Array, Float
+
+from ..._attribute import (
+    Blueprint,
+    field,
+    Full,
+    Interval,
+    kaiming,
+    Parameter,
+    POSITIVE,
+    SimulationParameter,
+    State,
+)
+from ..._module import AbstractModule, initialise, RANDOM
+from ..._random import as_key, random_key
+from ..._solver import AbstractStepper, as_stepper, RockpoolEuler
+from ..._surrogate import AbstractSurrogate, as_surrogate
+from ..._types import Key, NestedDict, PerNeuron
+from . import defaults
+from .configure import absent_fields, check_synapses, layer_shape, start_values, synapse_arguments
+from .declare import (
+    capacitance,
+    current,
+    state,
+    state_current,
+    synapse_capacitance,
+    synapse_current,
+    transistor,
+)
+from .feedback import AbstractFeedback, as_feedback
+from .simulate import simulate
+from .specification import currents, QUANTITIES, quantity
+
+
+class DynapSim(AbstractModule):
+    r"""DYNAP-SE2 silicon neurons: adaptive exponential integrate and fire, in currents.
+
+    Each neuron has a membrane current $I_{mem}$ with positive feedback, an adaptation current
+    $I_{ahp}$, and a current for each synapse type. A step of the time grid takes, in this order:
+
+    - **synapses**: input and recurrent spikes charge each synapse, which decays with $\tau_{syn}$;
+    - **adaptation**: the neuron's own spikes charge it, it decays with $\tau_{ahp}$;
+    - **membrane**: [`eqpool.physics.membrane_derivative`][] is integrated by the solver;
+    - **spikes**: $\lceil\ln(I_{mem}/I_{spkthr})\rceil$ of them, after which $I_{mem}$ is reset to
+      $I_o$ and no input enters for `t_ref`.
+
+    Input counts weighted spikes; `Iscale` turns it into amperes. With the default four synapse
+    types it is `(T, N, 4)`, or the same as `(T, 4*N)`; with `synapses=("ampa",)`, the model of
+    Rockpool 3, it is `(T, N)`. Channels are in the order AMPA, GABA, NMDA, SHUNT. The output is
+    the number of spikes in each step, `(T, N)`.
+
+    With [`eqpool.RockpoolEuler`][], the default solver, the numbers are Rockpool's. With any
+    other the discretisation converges to the differential equation as `dt` falls.
+
+    With `record=True` the record holds every current, `spikes` and `vmem` after each step.
+
+    !!! example
+
+        ```python
+        mod = eqpool.DynapSim((5, 5), has_rec=True, synapses=("ampa",), rng_key=0)
+        spikes, state, record = mod(40 * jnp.ones((100, 5)), record=True)
+        mod = mod.set_attributes(state)  # goes on from here
+        ```
+
+    ??? cite
+
+        Richter et al. 2024, [doi:10.1088/2634-4386/ad1cd7](https://doi.org/10.1088/2634-4386/ad1cd7);
+        Chicca et al. 2014, [doi:10.1109/JPROC.2014.2313954](https://doi.org/10.1109/JPROC.2014.2313954).
+        The discretisation and the names are Rockpool's,
+        [doi:10.5281/zenodo.3773845](https://doi.org/10.5281/zenodo.3773845).
+    """
+
+    blueprint: Blueprint
+    solver: AbstractStepper
+    feedback: AbstractFeedback
+    surrogate: AbstractSurrogate
+    synapses: tuple[str, ...] = eqx.field(static=True)
+    w_rec: Float[Array, "N N *K"] | None = field(
+        Parameter(
+            family="weights",
+            shape=("N", "N", "K"),
+            permit_reshape=False,
+            init_func=kaiming,
+            doc="Recurrent weight from neuron i to neuron j, for each synapse type if there are "
+            "several; only with `has_rec=True`.",
+        )
+    )
+
+    Idc: PerNeuron = current(defaults.Io, "Constant input.", off=True)
+    If_nmda: PerNeuron = current(defaults.Io, "NMDA gate: `imem` at which half passes.", off=True)
+    Igain_ahp: PerNeuron = current(defaults.IGAIN_AHP, "Gain current of the adaptation.")
+    Igain_mem: PerNeuron = current(defaults.IGAIN_MEM, "Gain current of the membrane.")
+    Igain_syn: PerNeuron | None = synapse_current("Igain", "syn")
+    Igain_ampa: PerNeuron | None = synapse_current("Igain", "ampa")
+    Igain_gaba: PerNeuron | None = synapse_current("Igain", "gaba")
+    Igain_nmda: PerNeuron | None = synapse_current("Igain", "nmda")
+    Igain_shunt: PerNeuron | None = synapse_current("Igain", "shunt")
+    Ipulse_ahp: PerNeuron = current(defaults.IPULSE_AHP, "Sets the pulse width of the adaptation.")
+    Ipulse: PerNeuron = current(defaults.IPULSE, "Sets the pulse width of the synapses.")
+    Iref: PerNeuron = current(defaults.IREF, "Sets the refractory period.")
+    Ispkthr: PerNeuron = current(defaults.ISPKTHR, "Spiking threshold.")
+    Itau_ahp: PerNeuron = current(defaults.ITAU_AHP, "Leak current of the adaptation.")
+    Itau_mem: PerNeuron = current(defaults.ITAU_MEM, "Leak current: sets the membrane time constant.")
+    Itau_syn: PerNeuron | None = synapse_current("Itau", "syn")
+    Itau_ampa: PerNeuron | None = synapse_current("Itau", "ampa")
+    Itau_gaba: PerNeuron | None = synapse_current("Itau", "gaba")
+    Itau_nmda: PerNeuron | None = synapse_current("Itau", "nmda")
+    Itau_shunt: PerNeuron | None = synapse_current("Itau", "shunt")
+    Iw_ahp: PerNeuron = current(defaults.Io, "Adaptation weight of a spike.", off=True)
+    C_ahp: PerNeuron = capacitance(defaults.C_AHP, "Capacitance of the adaptation.")
+    C_syn: PerNeuron | None = synapse_capacitance("syn")
+    C_ampa: PerNeuron | None = synapse_capacitance("ampa")
+    C_gaba: PerNeuron | None = synapse_capacitance("gaba")
+    C_nmda: PerNeuron | None = synapse_capacitance("nmda")
+    C_shunt: PerNeuron | None = synapse_capacitance("shunt")
+    C_pulse_ahp: PerNeuron = capacitance(defaults.C_PULSE, "Of the adaptation's pulse extender.")
+    C_pulse: PerNeuron = capacitance(defaults.C_PULSE, "Of the synapses' pulse extender.")
+    C_ref: PerNeuron = capacitance(defaults.C_REF, "Capacitance of the refractory circuit.")
+    C_mem: PerNeuron = capacitance(defaults.C_MEM, "Membrane capacitance.")
+    Io: PerNeuron = transistor(defaults.Io, "A", "Dark current.")
+    kappa_n: PerNeuron = transistor(defaults.KAPPA_N, "", "Subthreshold slope factor, n-FET.")
+    kappa_p: PerNeuron = transistor(defaults.KAPPA_P, "", "Subthreshold slope factor, p-FET.")
+    Ut: PerNeuron = transistor(defaults.UT, "V", "Thermal voltage.")
+    Vth: PerNeuron = transistor(defaults.VTH, "V", "Switching voltage of a transistor.")
+    Iscale: PerNeuron = field(
+        SimulationParameter(
+            defaults.ISCALE,
+            family="scales",
+            shape=[(), ("N",)],
+            unit="A",
+            bounds=POSITIVE,
+            doc="Weight current of one unit of input.",
+        )
+    )
+    dt: Float[Array, ""] = field(
+        SimulationParameter(
+            1e-3, family="dt", shape=(), unit="s", bounds=POSITIVE, doc="Time step."
+        )
+    )
+
+    iahp: Float[Array, " N"] = state_current("Adaptation current.")
+    iampa: Float[Array, " N"] | None = state_current("AMPA synapse current.")
+    igaba: Float[Array, " N"] | None = state_current("GABA synapse current.")
+    inmda: Float[Array, " N"] | None = state_current("NMDA synapse current.")
+    ishunt: Float[Array, " N"] | None = state_current("SHUNT synapse current.")
+    imem: Float[Array, " N"] = state_current("Membrane current, after the reset.")
+    spikes: Float[Array, " N"] = state(0.0, "", "Spikes of the last step.")
+    timer_ref: Float[Array, " N"] = state(0.0, "s", "What is left of the refractory period.")
+    vmem: Float[Array, " N"] = field(
+        State(
+            family="states",
+            shape=("N",),
+            init_func=Full(0.0),
+            unit="V",
+            bounds=Interval(),
+            doc="Membrane potential: before the reset with `RockpoolEuler`, else after it.",
+        )
+    )
+    rng_key: Key = field(
+        State(
+            family=RANDOM,
+            shape=(2,),
+            init_func=random_key,
+            cast_fn=as_key,
+            doc="A key; no step draws from it.",
+        )
+    )
+
+    def __init__(
+        self,
+        shape: int | tuple[int, ...],
+        Idc: Any = None,
+        If_nmda: Any = None,
+        Igain_ahp: Any = None,
+        Igain_mem: Any = None,
+        Igain_syn: Any = None,
+        Ipulse_ahp: Any = None,
+        Ipulse: Any = None,
+        Iref: Any = None,
+        Ispkthr: Any = None,
+        Itau_ahp: Any = None,
+        Itau_mem: Any = None,
+        Itau_syn: Any = None,
+        Iw_ahp: Any = None,
+        C_ahp: Any = None,
+        C_syn: Any = None,
+        C_pulse_ahp: Any = None,
+        C_pulse: Any = None,
+        C_ref: Any = None,
+        C_mem: Any = None,
+        Io: Any = None,
+        kappa_n: Any = None,
+        kappa_p: Any = None,
+        Ut: Any = None,
+        Vth: Any = None,
+        Iscale: Any = None,
+        w_rec: Any = None,
+        has_rec: bool = False,
+        weight_init_func: Callable[..., Any] = kaiming,
+        dt: Any = 1e-3,
+        percent_mismatch: float | None = None,
+        rng_key: Any = None,
+        spiking_input: bool = False,
+        spiking_output: bool = True,
+        *,
+        synapses: Sequence[str] = defaults.SYNAPSES,
+        solver: AbstractStepper | diffrax.AbstractSolver | None = None,
+        feedback: AbstractFeedback | None = None,
+        surrogate: AbstractSurrogate | Callable[[Array], Array] | None = None,
+        name: str = "",
+        **by_synapse: Any,
+    ):
+        """**Arguments:**
+
+        - `shape`: `N` or `(N, N)`; with `K > 1` synapse types also `(K*N, N)`.
+        - `Idc` … `Vth`: currents (A), capacitances (F) and transistor properties, scalar or
+            `(N,)`; meaning, unit and default as in the table of fields. Each also takes an
+            [`eqpool.Parameter`][], which makes it trainable in this instance.
+        - `Igain_syn`, `Itau_syn`, `C_syn`: of every synapse type present.
+        - `Iscale`: weight current of one unit of input, A. Default 1e-8.
+        - `w_rec`: recurrent weights `[pre, post, synapse]`: `(N, N, K)`, or `(N, N)` with one
+            synapse type. Default: drawn by `weight_init_func`.
+        - `has_rec`: whether there are recurrent weights. Default `False`.
+        - `weight_init_func`: `f(shape)` or `f(shape, key)`. Default: [`eqpool.kaiming`][].
+        - `dt`: time step, s. Default 1e-3.
+        - `percent_mismatch`: device mismatch as a fraction: every current, capacitance and
+            transistor property of every neuron is multiplied once, here, by
+            `1 + percent_mismatch/3 * N(0, 1)`. Default: none. See [`eqpool.mismatch`][].
+        - `rng_key`: key or seed of weights and mismatch. Default: a fresh seed.
+        - `spiking_input`, `spiking_output`: what other tools are told. Default `False`, `True`.
+        - `synapses`: the synapse types present, of `"ampa"`, `"gaba"`, `"nmda"`, `"shunt"`.
+            Default: all four, in this order.
+        - `solver`: `eqpool.RockpoolEuler()` (default), `eqpool.ForwardEuler()`, a diffrax solver,
+            or an [`eqpool.Diffrax`][] with substeps or a controller.
+        - `feedback`: `eqpool.ExponentialFeedback()` (default) or [`eqpool.SigmoidFeedback`][].
+        - `surrogate`: `eqpool.PiecewiseLinear()` (default), another
+            [`eqpool.AbstractSurrogate`][], or a function of the distance from threshold in nats.
+        - `name`: a name for messages. Default: none.
+        - `**by_synapse`: `Igain_<type>`, `Itau_<type>`, `C_<type>` of one synapse type, where
+            several are present.
+
+        **Raises:** `ValueError` for a shape that fits neither `N` nor the synapses, for values of
+        another shape, not finite or outside their bounds, for `w_rec` without `has_rec`, for
+        unknown synapses, and for a `percent_mismatch` outside [0, 1]; `TypeError` for arguments
+        of another kind. Currents that the chip cannot provide get a `UserWarning`.
+        """
+        self.synapses = check_synapses(synapses)
+        self.solver = as_stepper(solver, RockpoolEuler())
+        self.feedback = as_feedback(feedback)
+        self.surrogate = as_surrogate(surrogate)
+        if w_rec is not None and not has_rec:
+            raise ValueError("DynapSim: w_rec was given, but has_rec is False; pass has_rec=True.")
+        shape = layer_shape(shape, self.synapses)
+        arguments = dict(
+            Idc=Idc, If_nmda=If_nmda, Igain_ahp=Igain_ahp, Igain_mem=Igain_mem,
+            Ipulse_ahp=Ipulse_ahp, Ipulse=Ipulse, Iref=Iref, Ispkthr=Ispkthr, Itau_ahp=Itau_ahp,
+            Itau_mem=Itau_mem, Iw_ahp=Iw_ahp, C_ahp=C_ahp, C_pulse_ahp=C_pulse_ahp,
+            C_pulse=C_pulse, C_ref=C_ref, C_mem=C_mem, Io=Io, kappa_n=kappa_n, kappa_p=kappa_p,
+            Ut=Ut, Vth=Vth, Iscale=Iscale, dt=dt,
+        )  # fmt: skip
+        for_all = dict(Igain=Igain_syn, Itau=Itau_syn, C=C_syn)
+        weights = Parameter(init_func=weight_init_func) if w_rec is None else w_rec
+        initialise(
+            self,
+            shape,
+            arguments
+            | synapse_arguments(self.synapses, for_all, by_synapse)
+            | ({"w_rec": weights} if has_rec else {}),
+            name=name,
+            rng_key=rng_key,
+            absent=absent_fields(self.synapses, has_rec),
+            sizes={"K": len(self.synapses) if len(self.synapses) > 1 else None},
+            channels=(shape[-1], len(self.synapses)) if len(self.synapses) > 1 else None,
+            spiking_input=spiking_input,
+            spiking_output=spiking_output,
+        )
+        changed = start_values(self, percent_mismatch)
+        for field_name, value in changed.items():
+            setattr(self, field_name, value)
+        self.blueprint = self.blueprint.starting_from(changed)
+
+    @classmethod
+    def from_specification(cls, shape: int | tuple[int, ...], **quantities: Any) -> "DynapSim":
+        """A module from time constants, gain ratios, pulse widths and refractory period.
+
+        **Arguments:**
+
+        - `shape`: as of the constructor.
+        - `tau_mem`, `tau_ahp`, `tau_syn`: time constants, s; `tau_ampa`, `tau_gaba`, `tau_nmda`,
+            `tau_shunt` of one synapse type. Each, as all below, a scalar, `(N,)`, or a
+            [`eqpool.Parameter`][] of such, which makes the bias current behind it trainable.
+        - `r_gain_mem`, `r_gain_ahp`, `r_gain_syn`, `r_gain_ampa`, …: gain ratios `Igain/Itau`.
+        - `t_ref`: refractory period, s.
+        - `t_pulse`, `t_pulse_ahp`: pulse widths of synapses and adaptation, s.
+        - anything else: as of the constructor. What is left out has the constructor's default.
+
+        **Raises:** `ValueError` for a quantity that is not positive and finite, that needs a
+        current below `Io`, or a pulse width above the refractory period; and for a quantity
+        given beside the current that it sets. A quantity that needs a current above what
+        the chip can do gets a `UserWarning`.
+
+        !!! example
+
+            ```python
+            mod = eqpool.DynapSim.from_specification(5, tau_mem=50e-3, r_gain_mem=2.0, t_ref=2e-3)
+            mod.tau_mem, mod.r_gain_mem, mod.t_ref
+            ```
+        """
+        wanted = {name: quantities.pop(name) for name in QUANTITIES if name in quantities}
+        nominal = cls(shape, **(quantities | dict(percent_mismatch=None, rng_key=0)))
+        found = currents(nominal, wanted)
+        if both := sorted(found.keys() & quantities.keys()):
+            raise ValueError(f"DynapSim: {both[0]} is given twice, by itself and by a quantity.")
+        return cls(shape, **quantities, **found)
+
+    tau_mem = quantity("tau_mem", "Time constant of the membrane, s.")
+    tau_ahp = quantity("tau_ahp", "Time constant of the adaptation, s.")
+    tau_syn = quantity("tau_syn", "Time constant of the synapses, s.")
+    tau_ampa = quantity("tau_ampa", "Time constant of the AMPA synapse, s.")
+    tau_gaba = quantity("tau_gaba", "Time constant of the GABA synapse, s.")
+    tau_nmda = quantity("tau_nmda", "Time constant of the NMDA synapse, s.")
+    tau_shunt = quantity("tau_shunt", "Time constant of the SHUNT synapse, s.")
+    r_gain_mem = quantity("r_gain_mem", "Gain ratio of the membrane.")
+    r_gain_ahp = quantity("r_gain_ahp", "Gain ratio of the adaptation.")
+    r_gain_syn = quantity("r_gain_syn", "Gain ratio of the synapses.")
+    r_gain_ampa = quantity("r_gain_ampa", "Gain ratio of the AMPA synapse.")
+    r_gain_gaba = quantity("r_gain_gaba", "Gain ratio of the GABA synapse.")
+    r_gain_nmda = quantity("r_gain_nmda", "Gain ratio of the NMDA synapse.")
+    r_gain_shunt = quantity("r_gain_shunt", "Gain ratio of the SHUNT synapse.")
+    t_ref = quantity("t_ref", "Refractory period, s.")
+    t_pulse = quantity("t_pulse", "Pulse width of the synapses, s.")
+    t_pulse_ahp = quantity("t_pulse_ahp", "Pulse width of the adaptation, s.")
+
+    def run(
+        self, input_data: Float[Array, "T KN"], record: bool
+    ) -> tuple[Array, NestedDict, NestedDict]:
+        """A scan over the time grid."""
+        return simulate(self, input_data, record)

@@ -1,0 +1,193 @@
+"""Spikes with a surrogate gradient, as objects: any may stand in a spiking model."""
+
+import abc
+import math
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from equinox import AbstractVar
+from jaxtyping import Array, Float
+
+from . import physics
+from ._errors import describe
+
+
+def _as_float(x: Any) -> Array:
+    return jnp.asarray(x, jnp.result_type(float))
+
+
+class AbstractSurrogate(eqx.Module):
+    r"""Counts the spikes of one step, $\lceil\ln(I_{mem}/I_{spkthr})\rceil$, and says what stands
+    in for the derivative of that staircase.
+
+    A custom JVP, so that forward and reverse mode both work. One of your own defines
+    `slopes`.
+
+    **Attributes:**
+
+    - `max_spikes_per_dt`: the most spikes in one step.
+    """
+
+    max_spikes_per_dt: AbstractVar[float]
+
+    @abc.abstractmethod
+    def slopes(
+        self, Imem: Float[Array, "..."], Ispkthr: Float[Array, "..."], Ireset: Float[Array, "..."]
+    ) -> tuple[Array, Array]:
+        """Surrogate derivatives of the spike count wrt `Imem` and wrt `Ispkthr`, 1/A.
+
+        Arguments as of `__call__`.
+        """
+
+    def __call__(
+        self,
+        Imem: Float[Array, "..."],
+        Ispkthr: Float[Array, "..."],
+        Ireset: Float[Array, "..."],
+        u: Float[Array, "..."] | None = None,
+    ) -> Float[Array, "..."]:
+        """Number of spikes, of the same dtype and shape as `Imem`.
+
+        **Arguments:**
+
+        - `Imem`: membrane current before the reset, A.
+        - `Ispkthr`: threshold current, A.
+        - `Ireset`: what the membrane current is reset to, A.
+        - `u`: `ln(Imem/Ispkthr)`, where the caller has it already; not differentiated.
+        """
+        if u is None:
+            u = jnp.log(Imem / Ispkthr)
+        return _spikes(self, jax.lax.stop_gradient(u), Imem, Ispkthr, Ireset)
+
+
+@eqx.filter_custom_jvp
+def _spikes(
+    surrogate: AbstractSurrogate, u: Array, Imem: Array, Ispkthr: Array, Ireset: Array
+) -> Array:
+    return physics.spike_count(u, surrogate.max_spikes_per_dt)
+
+
+@_spikes.def_jvp
+def _jvp(primals: Any, tangents: Any) -> tuple[Array, Array]:
+    surrogate, u, Imem, Ispkthr, Ireset = primals
+    _, _, Imem_dot, Ispkthr_dot, _ = tangents
+    spikes = physics.spike_count(u, surrogate.max_spikes_per_dt)
+    by_imem, by_threshold = surrogate.slopes(Imem, Ispkthr, Ireset)
+    tangent = jnp.zeros_like(spikes)
+    if Imem_dot is not None:
+        tangent = tangent + by_imem * Imem_dot
+    if Ispkthr_dot is not None:
+        tangent = tangent + by_threshold * Ispkthr_dot
+    return spikes, tangent
+
+
+class PiecewiseLinear(AbstractSurrogate):
+    """Rockpool's: slope 1 *per ampere* where `Imem > Ireset`, else 0; none wrt the threshold.
+
+    With currents below 1e-6 A the gradients of spike counts are of order 1e-8. Optimisers
+    that normalise gradients (Adam with its `eps` far below that) cope; others do better with
+    a surrogate per nat, such as [`eqpool.FastSigmoid`][].
+    """
+
+    max_spikes_per_dt: float = eqx.field(static=True, default=math.inf)
+
+    def slopes(self, Imem: Array, Ispkthr: Array, Ireset: Array) -> tuple[Array, Array]:
+        slope = jnp.clip(jnp.ceil(Imem - Ireset), 0.0, 1.0)
+        return slope, jnp.zeros_like(Ispkthr)
+
+
+class FastSigmoid(AbstractSurrogate):
+    r"""Slope $1/(1 + s\,|u|)^2$ per nat, a distance of $u$ nats from the nearest step.
+
+    $u = \ln(I_{mem}/I_{spkthr})$ at and below threshold; above, the steps at 1, 2, … nats count
+    as well. The derivative wrt `Imem` is the slope over `Imem`, and wrt `Ispkthr` minus the slope
+    over `Ispkthr`.
+
+    ??? cite
+
+        Zenke and Ganguli 2018,
+        [doi:10.1162/neco_a_01086](https://doi.org/10.1162/neco_a_01086).
+    """
+
+    slope: Float[Array, ""] = eqx.field(converter=_as_float, default=1.0)
+    max_spikes_per_dt: float = eqx.field(static=True, default=math.inf)
+
+    def slopes(self, Imem: Array, Ispkthr: Array, Ireset: Array) -> tuple[Array, Array]:
+        return _per_nat(lambda u: 1.0 / (1.0 + self.slope * jnp.abs(u)) ** 2, self, Imem, Ispkthr)
+
+
+class Arctan(AbstractSurrogate):
+    r"""Slope $1/(1 + (s\,u)^2)$ per nat; $u$ as of [`eqpool.FastSigmoid`][].
+
+    ??? cite
+
+        Fang et al. 2021,
+        [doi:10.1109/ICCV48922.2021.00266](https://doi.org/10.1109/ICCV48922.2021.00266).
+    """
+
+    slope: Float[Array, ""] = eqx.field(converter=_as_float, default=1.0)
+    max_spikes_per_dt: float = eqx.field(static=True, default=math.inf)
+
+    def slopes(self, Imem: Array, Ispkthr: Array, Ireset: Array) -> tuple[Array, Array]:
+        return _per_nat(lambda u: 1.0 / (1.0 + (self.slope * u) ** 2), self, Imem, Ispkthr)
+
+
+class Gaussian(AbstractSurrogate):
+    r"""Slope $e^{-u^2/(2\sigma^2)}$ per nat; $u$ as of [`eqpool.FastSigmoid`][].
+
+    ??? cite
+
+        Yin, Corradi and Bohté 2021,
+        [doi:10.1038/s42256-021-00397-w](https://doi.org/10.1038/s42256-021-00397-w).
+    """
+
+    sigma: Float[Array, ""] = eqx.field(converter=_as_float, default=1.0)
+    max_spikes_per_dt: float = eqx.field(static=True, default=math.inf)
+
+    def slopes(self, Imem: Array, Ispkthr: Array, Ireset: Array) -> tuple[Array, Array]:
+        return _per_nat(lambda u: jnp.exp(-0.5 * (u / self.sigma) ** 2), self, Imem, Ispkthr)
+
+
+class CustomSurrogate(AbstractSurrogate):
+    """Slope by a function of your own: `function(u)` per nat; `u` as of [`eqpool.FastSigmoid`][].
+
+    !!! example
+
+        ```python
+        triangle = eqpool.CustomSurrogate(lambda u: jnp.maximum(1 - jnp.abs(u), 0.0))
+        mod = eqpool.DynapSim(5, surrogate=triangle)
+        ```
+    """
+
+    function: Callable[[Array], Array] = eqx.field(static=True)
+    max_spikes_per_dt: float = eqx.field(static=True, default=math.inf)
+
+    def slopes(self, Imem: Array, Ispkthr: Array, Ireset: Array) -> tuple[Array, Array]:
+        return _per_nat(self.function, self, Imem, Ispkthr)
+
+
+def _per_nat(
+    height: Callable[[Array], Array], surrogate: AbstractSurrogate, Imem: Array, Ispkthr: Array
+) -> tuple[Array, Array]:
+    u = jnp.log(Imem / Ispkthr)
+    nearest = jnp.clip(jnp.round(u), 0.0, surrogate.max_spikes_per_dt - 1.0)
+    slope = height(u - nearest)
+    return slope / Imem, -slope / Ispkthr
+
+
+def as_surrogate(surrogate: Any) -> AbstractSurrogate:
+    """What a `surrogate=` argument means: `None` is `PiecewiseLinear()`, a function is wrapped."""
+    if surrogate is None:
+        return PiecewiseLinear()
+    if isinstance(surrogate, AbstractSurrogate):
+        return surrogate
+    if callable(surrogate) and not isinstance(surrogate, type):
+        return CustomSurrogate(surrogate)
+    hint = f" Did you mean `{surrogate.__name__}()`?" if isinstance(surrogate, type) else ""
+    raise TypeError(
+        "surrogate must be an object such as eqpool.FastSigmoid(), or a function of the distance "
+        f"from threshold in nats; got {describe(surrogate)}.{hint}"
+    )
