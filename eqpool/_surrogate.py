@@ -15,10 +15,6 @@ from . import physics
 from ._errors import describe
 
 
-def _as_float(x: Any) -> Array:
-    return jnp.asarray(x, jnp.result_type(float))
-
-
 class AbstractSurrogate(eqx.Module):
     r"""Counts the spikes of one step, $\lceil\ln(I_{mem}/I_{spkthr})\rceil$, and says what stands
     in for the derivative of that staircase.
@@ -92,7 +88,14 @@ class PiecewiseLinear(AbstractSurrogate):
     a surrogate per nat, such as [`eqpool.FastSigmoid`][].
     """
 
-    max_spikes_per_dt: float = eqx.field(static=True, default=math.inf)
+    max_spikes_per_dt: float = eqx.field(static=True)
+
+    def __init__(self, max_spikes_per_dt: float = math.inf):
+        """**Arguments:**
+
+        - `max_spikes_per_dt`: the most spikes in one step. Default: no limit.
+        """
+        self.max_spikes_per_dt = max_spikes_per_dt
 
     def slopes(self, Imem: Array, Ispkthr: Array, Ireset: Array) -> tuple[Array, Array]:
         slope = jnp.clip(jnp.ceil(Imem - Ireset), 0.0, 1.0)
@@ -112,8 +115,17 @@ class FastSigmoid(AbstractSurrogate):
         [doi:10.1162/neco_a_01086](https://doi.org/10.1162/neco_a_01086).
     """
 
-    slope: Float[Array, ""] = eqx.field(converter=_as_float, default=1.0)
-    max_spikes_per_dt: float = eqx.field(static=True, default=math.inf)
+    slope: Float[Array, ""]
+    max_spikes_per_dt: float = eqx.field(static=True)
+
+    def __init__(self, slope: Any = 1.0, max_spikes_per_dt: float = math.inf):
+        r"""**Arguments:**
+
+        - `slope`: how fast it falls with distance, $s$, 1/nat. Default 1.
+        - `max_spikes_per_dt`: the most spikes in one step. Default: no limit.
+        """
+        self.slope = jnp.asarray(slope, jnp.result_type(float))
+        self.max_spikes_per_dt = max_spikes_per_dt
 
     def slopes(self, Imem: Array, Ispkthr: Array, Ireset: Array) -> tuple[Array, Array]:
         return _per_nat(lambda u: 1.0 / (1.0 + self.slope * jnp.abs(u)) ** 2, self, Imem, Ispkthr)
@@ -128,8 +140,17 @@ class Arctan(AbstractSurrogate):
         [doi:10.1109/ICCV48922.2021.00266](https://doi.org/10.1109/ICCV48922.2021.00266).
     """
 
-    slope: Float[Array, ""] = eqx.field(converter=_as_float, default=1.0)
-    max_spikes_per_dt: float = eqx.field(static=True, default=math.inf)
+    slope: Float[Array, ""]
+    max_spikes_per_dt: float = eqx.field(static=True)
+
+    def __init__(self, slope: Any = 1.0, max_spikes_per_dt: float = math.inf):
+        r"""**Arguments:**
+
+        - `slope`: how fast it falls with distance, $s$, 1/nat. Default 1.
+        - `max_spikes_per_dt`: the most spikes in one step. Default: no limit.
+        """
+        self.slope = jnp.asarray(slope, jnp.result_type(float))
+        self.max_spikes_per_dt = max_spikes_per_dt
 
     def slopes(self, Imem: Array, Ispkthr: Array, Ireset: Array) -> tuple[Array, Array]:
         return _per_nat(lambda u: 1.0 / (1.0 + (self.slope * u) ** 2), self, Imem, Ispkthr)
@@ -144,8 +165,17 @@ class Gaussian(AbstractSurrogate):
         [doi:10.1038/s42256-021-00397-w](https://doi.org/10.1038/s42256-021-00397-w).
     """
 
-    sigma: Float[Array, ""] = eqx.field(converter=_as_float, default=1.0)
-    max_spikes_per_dt: float = eqx.field(static=True, default=math.inf)
+    sigma: Float[Array, ""]
+    max_spikes_per_dt: float = eqx.field(static=True)
+
+    def __init__(self, sigma: Any = 1.0, max_spikes_per_dt: float = math.inf):
+        r"""**Arguments:**
+
+        - `sigma`: width, $\sigma$, nats. Default 1.
+        - `max_spikes_per_dt`: the most spikes in one step. Default: no limit.
+        """
+        self.sigma = jnp.asarray(sigma, jnp.result_type(float))
+        self.max_spikes_per_dt = max_spikes_per_dt
 
     def slopes(self, Imem: Array, Ispkthr: Array, Ireset: Array) -> tuple[Array, Array]:
         return _per_nat(lambda u: jnp.exp(-0.5 * (u / self.sigma) ** 2), self, Imem, Ispkthr)
@@ -163,7 +193,16 @@ class CustomSurrogate(AbstractSurrogate):
     """
 
     function: Callable[[Array], Array] = eqx.field(static=True)
-    max_spikes_per_dt: float = eqx.field(static=True, default=math.inf)
+    max_spikes_per_dt: float = eqx.field(static=True)
+
+    def __init__(self, function: Callable[[Array], Array], max_spikes_per_dt: float = math.inf):
+        """**Arguments:**
+
+        - `function`: slope in spikes per nat at a distance of `u` nats from the nearest step.
+        - `max_spikes_per_dt`: the most spikes in one step. Default: no limit.
+        """
+        self.function = function
+        self.max_spikes_per_dt = max_spikes_per_dt
 
     def slopes(self, Imem: Array, Ispkthr: Array, Ireset: Array) -> tuple[Array, Array]:
         return _per_nat(self.function, self, Imem, Ispkthr)
@@ -185,7 +224,8 @@ def as_surrogate(surrogate: Any) -> AbstractSurrogate:
     if isinstance(surrogate, AbstractSurrogate):
         return surrogate
     if callable(surrogate) and not isinstance(surrogate, type):
-        return CustomSurrogate(surrogate)
+        function: Callable[..., Any] = surrogate
+        return CustomSurrogate(function)
     hint = f" Did you mean `{surrogate.__name__}()`?" if isinstance(surrogate, type) else ""
     raise TypeError(
         "surrogate must be an object such as eqpool.FastSigmoid(), or a function of the distance "

@@ -91,9 +91,7 @@ def fit(
     )
 
 
-def concrete_shape(
-    shape: tuple[Axis, ...], owner: str, sizes: Mapping[str, int | None]
-) -> Shape:
+def concrete_shape(shape: tuple[Axis, ...], owner: str, sizes: Mapping[str, int | None]) -> Shape:
     """Names replaced by sizes; an axis of size `None` is left out."""
     try:
         found = [sizes[axis] if isinstance(axis, str) else axis for axis in shape]
@@ -192,9 +190,7 @@ def call_initialiser(init_func: Callable[..., Any], shape: Shape, key: Key) -> A
     return init_func(shape, key) if len(required) > 1 else init_func(shape)
 
 
-def _shapes_text(
-    attribute: AbstractAttribute, owner: str, sizes: Mapping[str, int | None]
-) -> str:
+def _shapes_text(attribute: AbstractAttribute, owner: str, sizes: Mapping[str, int | None]) -> str:
     texts = []
     for shape in permitted_shapes(attribute, owner):
         text = str(concrete_shape(shape, owner, sizes))

@@ -51,7 +51,7 @@ def compare(
             start = time.perf_counter()
             compiled = jax.jit(run).lower(params, x).compile()
             compile_times[name] = time.perf_counter() - start
-            analysis = compiled.memory_analysis()
+            analysis: Any = compiled.memory_analysis()
             memory[name] = (analysis.temp_size_in_bytes + analysis.output_size_in_bytes) / 1e6
             functions[name] = (compiled, params)
             outputs[name] = compiled(params, x)
@@ -64,8 +64,13 @@ def compare(
         base = np.asarray(times[peer])
         for name, values in times.items():
             ratio = np.median(np.asarray(values) / base)
-            print(
-                f"| {', '.join(map(str, case))} | {what} | {name} | {1e3 * np.median(values):.2f} | "
-                f"{ratio:.2f} | {memory[name]:.1f} | {compile_times[name]:.2f} |",
-                flush=True,
+            row = (
+                ", ".join(map(str, case)),
+                what,
+                name,
+                f"{1e3 * np.median(values):.2f}",
+                f"{ratio:.2f}",
+                f"{memory[name]:.1f}",
+                f"{compile_times[name]:.2f}",
             )
+            print(f"| {' | '.join(row)} |", flush=True)

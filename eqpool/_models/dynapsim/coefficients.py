@@ -47,7 +47,7 @@ class Coefficients(eqx.Module):
     ) -> Float[Array, " N"]:
         """dImem/dt, A/s, from the currents of this moment."""
         syn = self.by_name(Isyn)
-        Iexc = syn.get("ampa", 0.0)
+        Iexc = syn.get("ampa", jnp.zeros_like(Imem))
         if "nmda" in syn:
             Iexc = Iexc + physics.nmda_gate(syn["nmda"], self.If_nmda, Imem)
         Ileak = physics.leak(self.Itau_mem, Iahp, syn.get("gaba", 0.0))
@@ -83,9 +83,7 @@ def coefficients(mod: Any, as_rockpool: bool) -> Coefficients:
     Itau_syn, Igain_syn = (jnp.maximum(by_synapse(mod, name), Io) for name in ("Itau", "Igain"))
     tau_ahp = physics.time_constant(Itau_ahp, mod.C_ahp, kappa, mod.Ut)
     tau_syn = physics.time_constant(Itau_syn, C_syn, kappa_syn, ut_syn)
-    t_pulse = jnp.broadcast_to(
-        physics.pulse_width(mod.Ipulse, mod.C_pulse, mod.Vth), C_syn.shape
-    )
+    t_pulse = jnp.broadcast_to(physics.pulse_width(mod.Ipulse, mod.C_pulse, mod.Vth), C_syn.shape)
     t_pulse_ahp = physics.pulse_width(mod.Ipulse_ahp, mod.C_pulse_ahp, mod.Vth)
     charge = _rounded_charge if as_rockpool else physics.dpi_charge
     return Coefficients(

@@ -12,10 +12,6 @@ from ..._errors import describe
 from ..._types import PerNeuron
 
 
-def _as_float(x: Any) -> Array:
-    return jnp.asarray(x, jnp.result_type(float))
-
-
 class AbstractFeedback(eqx.Module):
     """The current that drives a membrane near threshold up to its spike."""
 
@@ -47,9 +43,9 @@ class ExponentialFeedback(AbstractFeedback):
 class SigmoidFeedback(AbstractFeedback):
     """Saturating: [`eqpool.physics.sigmoid_feedback`][] of `Imem`."""
 
-    Ia_gain: PerNeuron = eqx.field(converter=_as_float)
-    Ia_th: PerNeuron = eqx.field(converter=_as_float)
-    Ia_norm: PerNeuron = eqx.field(converter=_as_float)
+    Ia_gain: PerNeuron
+    Ia_th: PerNeuron
+    Ia_norm: PerNeuron
 
     def __init__(self, Ia_gain: Any, Ia_th: Any, Ia_norm: Any):
         """**Arguments:**
@@ -59,7 +55,9 @@ class SigmoidFeedback(AbstractFeedback):
             holds `Imem + Ia_th`. Where a paper writes `Imem - Ia_th`, turn its sign.
         - `Ia_norm`: width of the transition, A.
         """
-        self.Ia_gain, self.Ia_th, self.Ia_norm = Ia_gain, Ia_th, Ia_norm
+        self.Ia_gain, self.Ia_th, self.Ia_norm = (
+            jnp.asarray(x, jnp.result_type(float)) for x in (Ia_gain, Ia_th, Ia_norm)
+        )
 
     def __call__(
         self, Imem: Array, Vmem: Array, Io: Array, kappa: Array, Ut: Array

@@ -36,7 +36,7 @@ from .declare import (
 )
 from .feedback import AbstractFeedback, as_feedback
 from .simulate import simulate
-from .specification import currents, QUANTITIES, quantity
+from .specification import currents, quantity, take
 
 
 class DynapSim(AbstractModule):
@@ -107,7 +107,9 @@ class DynapSim(AbstractModule):
     Iref: PerNeuron = current(defaults.IREF, "Sets the refractory period.")
     Ispkthr: PerNeuron = current(defaults.ISPKTHR, "Spiking threshold.")
     Itau_ahp: PerNeuron = current(defaults.ITAU_AHP, "Leak current of the adaptation.")
-    Itau_mem: PerNeuron = current(defaults.ITAU_MEM, "Leak current: sets the membrane time constant.")
+    Itau_mem: PerNeuron = current(
+        defaults.ITAU_MEM, "Leak current: sets the membrane time constant."
+    )
     Itau_syn: PerNeuron | None = synapse_current("Itau", "syn")
     Itau_ampa: PerNeuron | None = synapse_current("Itau", "ampa")
     Itau_gaba: PerNeuron | None = synapse_current("Itau", "gaba")
@@ -299,7 +301,12 @@ class DynapSim(AbstractModule):
         - `r_gain_mem`, `r_gain_ahp`, `r_gain_syn`, `r_gain_ampa`, …: gain ratios `Igain/Itau`.
         - `t_ref`: refractory period, s.
         - `t_pulse`, `t_pulse_ahp`: pulse widths of synapses and adaptation, s.
-        - anything else: as of the constructor. What is left out has the constructor's default.
+        - anything else: as of the constructor.
+
+        Defaults are those of the chip: 20 ms and gain 4 for the membrane, 50 ms and gain 1 for
+        the adaptation, 10 ms and gain 100 for synapses, `t_ref` 1 ms, `t_pulse` 10 us,
+        `t_pulse_ahp` 1 us. A current given as an argument of the constructor takes the place
+        of the default of its quantity.
 
         **Raises:** `ValueError` for a quantity that is not positive and finite, that needs a
         current below `Io`, or a pulse width above the refractory period; and for a quantity
@@ -313,12 +320,9 @@ class DynapSim(AbstractModule):
             mod.tau_mem, mod.r_gain_mem, mod.t_ref
             ```
         """
-        wanted = {name: quantities.pop(name) for name in QUANTITIES if name in quantities}
-        nominal = cls(shape, **(quantities | dict(percent_mismatch=None, rng_key=0)))
-        found = currents(nominal, wanted)
-        if both := sorted(found.keys() & quantities.keys()):
-            raise ValueError(f"DynapSim: {both[0]} is given twice, by itself and by a quantity.")
-        return cls(shape, **quantities, **found)
+        wanted = take(quantities)
+        plain: dict[str, Any] = quantities | dict(percent_mismatch=None, rng_key=0)
+        return cls(shape, **quantities, **currents(cls(shape, **plain), wanted, quantities))
 
     tau_mem = quantity("tau_mem", "Time constant of the membrane, s.")
     tau_ahp = quantity("tau_ahp", "Time constant of the adaptation, s.")

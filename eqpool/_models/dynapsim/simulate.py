@@ -102,23 +102,15 @@ def _scan_jvp(primals: Any, tangents: Any) -> Any:
         )
     if drive_dot is None:
         drive_dot = jnp.zeros_like(drive)
-    varied, fixed = eqx.partition(
-        (grid, start, drive),
-        jax.tree.map(lambda dot: dot is not None, (grid_dot, start_dot, drive_dot), is_leaf=_none),
-    )
-    out, derivative = jax.linearize(
-        lambda varied: _split_scan(weights, eqx.combine(varied, fixed)), varied
-    )
-    _, spikes, _ = out
+    dots = (grid_dot, start_dot, drive_dot)
+    varies = jax.tree.map(lambda dot: dot is not None, dots, is_leaf=lambda dot: dot is None)
+    varied, fixed = eqx.partition((grid, start, drive), varies)
+
+    def scan(varied: Any) -> Any:
+        grid, start, drive = eqx.combine(varied, fixed)
+        return grid.scan(weights, start, drive)
+
+    (end, spikes, recorded), derivative = jax.linearize(scan, varied)
     arriving = jnp.concatenate([start.spikes[None], spikes[:-1]])
     drive_dot = drive_dot + jnp.tensordot(arriving, weights_dot, 1)
-    return out, derivative((grid_dot, start_dot, drive_dot))
-
-
-def _none(x: Any) -> bool:
-    return x is None
-
-
-def _split_scan(weights: Array, args: Any) -> Any:
-    grid, start, drive = args
-    return grid.scan(weights, start, drive)
+    return (end, spikes, recorded), derivative((grid_dot, start_dot, drive_dot))

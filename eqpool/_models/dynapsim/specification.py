@@ -2,7 +2,7 @@
 
 import dataclasses
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ from jaxtyping import Array
 
 from ... import physics
 from ..._attribute import AbstractAttribute, Constant
-from ..._errors import describe, is_concrete, listing
+from ..._errors import describe, is_concrete, listing, suggestion
 from . import defaults
 
 
@@ -25,7 +25,12 @@ _TAUS = {f"tau_{circuit}": circuit for circuit in _CIRCUITS}
 _GAINS = {f"r_gain_{circuit}": circuit for circuit in _CIRCUITS}
 
 # Gains last: they multiply the leak current that a time constant has set.
-QUANTITIES = (*_PULSES, *_TAUS, *_GAINS)
+DEFAULTS = (
+    {"t_ref": defaults.T_REF, "t_pulse": defaults.T_PULSE, "t_pulse_ahp": defaults.T_PULSE_AHP}
+    | {name: defaults.TAU[circuit] for name, circuit in _TAUS.items()}
+    | {name: defaults.R_GAIN[circuit] for name, circuit in _GAINS.items()}
+)
+QUANTITIES = tuple(DEFAULTS)
 
 
 def quantity(name: str, doc: str) -> Any:
@@ -43,17 +48,32 @@ def quantity(name: str, doc: str) -> Any:
     return property(value, doc=doc)
 
 
-def currents(base: Any, quantities: Mapping[str, Any]) -> dict[str, Any]:
+def take(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Takes the quantities out of the arguments of `from_specification`."""
+    for name in arguments:
+        if name.startswith(("tau_", "r_gain_", "t_")) and name not in QUANTITIES:
+            raise TypeError(
+                f"DynapSim: there is no quantity {name!r}.{suggestion(name, QUANTITIES)} There "
+                f"are {listing(QUANTITIES)}."
+            )
+    return {name: arguments.pop(name) for name in QUANTITIES if name in arguments}
+
+
+def currents(base: Any, quantities: Mapping[str, Any], explicit: Collection[str]) -> dict[str, Any]:
     """Bias currents by name, as arguments of the constructor, from quantities.
 
     **Arguments:**
 
     - `base`: a module with everything but these quantities.
-    - `quantities`: some of `QUANTITIES`.
+    - `quantities`: some of `QUANTITIES`; the rest have their defaults.
+    - `explicit`: arguments of the constructor that were given beside them.
 
     **Raises:** `ValueError` for what no circuit can do.
     """
-    wanted = _for_each_synapse(base, quantities)
+    for name in quantities:
+        if _current(name) in explicit:
+            raise ValueError(f"DynapSim: {_current(name)} is given twice, by itself and by {name}.")
+    wanted = _with_defaults(base, _for_each_synapse(base, quantities), explicit)
     found, values = {}, {}
     for name in (name for name in QUANTITIES if name in wanted):
         given = wanted[name]
@@ -97,6 +117,21 @@ def _for_each_synapse(base: Any, quantities: Mapping[str, Any]) -> dict[str, Any
                 "one synapse type its quantities end in `_syn`."
             )
     return wanted
+
+
+def _with_defaults(
+    base: Any, wanted: Mapping[str, Any], explicit: Collection[str]
+) -> dict[str, Any]:
+    given = set(explicit)
+    for kind in ("Itau", "Igain"):
+        if f"{kind}_syn" in given:  # stands for every type
+            given |= {f"{kind}_{synapse}" for synapse in base.synapses}
+    found = {
+        name: value
+        for name, value in DEFAULTS.items()
+        if getattr(base, _current(name)) is not None and _current(name) not in given
+    }
+    return found | dict(wanted)
 
 
 def _current(name: str) -> str:
@@ -153,7 +188,11 @@ def _check_current(mod: Any, name: str, value: Array, current: Array) -> None:
     quantities, needed, dark = (np.ravel(x) for x in np.broadcast_arrays(value, current, mod.Io))
     for bad, limit, what in (
         (needed < dark * (1 - 1e-6), dark, "below the dark current Io"),
-        (needed > defaults.I_MAX * (1 + 1e-6), 0 * dark + defaults.I_MAX, "above what the chip can do"),
+        (
+            needed > defaults.I_MAX * (1 + 1e-6),
+            0 * dark + defaults.I_MAX,
+            "above what the chip can do",
+        ),
     ):
         if not bad.any():
             continue
