@@ -3,12 +3,12 @@
 import abc
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from equinox import AbstractVar
+from equinox import AbstractClassVar, AbstractVar
 from jaxtyping import Array, Float
 
 from . import physics
@@ -25,9 +25,13 @@ class AbstractSurrogate(eqx.Module):
     **Attributes:**
 
     - `max_spikes_per_dt`: the most spikes in one step.
+    - `detach_reset`: whether the derivative leaves out that spikes reset the membrane. It
+        should, unless the slopes are tiny: a reset takes the current down by a factor of 1e5,
+        and would pass on the sensitivity of the large current to the small one.
     """
 
     max_spikes_per_dt: AbstractVar[float]
+    detach_reset: AbstractClassVar[bool]
 
     @abc.abstractmethod
     def slopes(
@@ -57,6 +61,20 @@ class AbstractSurrogate(eqx.Module):
         if u is None:
             u = jnp.log(Imem / Ispkthr)
         return _spikes(self, jax.lax.stop_gradient(u), Imem, Ispkthr, Ireset)
+
+    def reset(
+        self, Imem: Float[Array, "..."], spikes: Float[Array, "..."], Ireset: Float[Array, "..."]
+    ) -> Float[Array, "..."]:
+        """Membrane current after the reset, A.
+
+        **Arguments:**
+
+        - `Imem`: membrane current before the reset, A.
+        - `spikes`: what `__call__` returned for it.
+        - `Ireset`: what it is reset to where it spiked, A.
+        """
+        spikes = jax.lax.stop_gradient(spikes) if self.detach_reset else spikes
+        return physics.reset(Imem, spikes, Ireset)
 
 
 @eqx.filter_custom_jvp
@@ -88,6 +106,7 @@ class PiecewiseLinear(AbstractSurrogate):
     a surrogate per nat, such as [`eqpool.FastSigmoid`][].
     """
 
+    detach_reset: ClassVar[bool] = False
     max_spikes_per_dt: float = eqx.field(static=True)
 
     def __init__(self, max_spikes_per_dt: float = math.inf):
@@ -115,6 +134,7 @@ class FastSigmoid(AbstractSurrogate):
         [doi:10.1162/neco_a_01086](https://doi.org/10.1162/neco_a_01086).
     """
 
+    detach_reset: ClassVar[bool] = True
     slope: Float[Array, ""]
     max_spikes_per_dt: float = eqx.field(static=True)
 
@@ -140,6 +160,7 @@ class Arctan(AbstractSurrogate):
         [doi:10.1109/ICCV48922.2021.00266](https://doi.org/10.1109/ICCV48922.2021.00266).
     """
 
+    detach_reset: ClassVar[bool] = True
     slope: Float[Array, ""]
     max_spikes_per_dt: float = eqx.field(static=True)
 
@@ -165,6 +186,7 @@ class Gaussian(AbstractSurrogate):
         [doi:10.1038/s42256-021-00397-w](https://doi.org/10.1038/s42256-021-00397-w).
     """
 
+    detach_reset: ClassVar[bool] = True
     sigma: Float[Array, ""]
     max_spikes_per_dt: float = eqx.field(static=True)
 
@@ -192,6 +214,7 @@ class CustomSurrogate(AbstractSurrogate):
         ```
     """
 
+    detach_reset: ClassVar[bool] = True
     function: Callable[[Array], Array] = eqx.field(static=True)
     max_spikes_per_dt: float = eqx.field(static=True)
 

@@ -19,29 +19,22 @@ import json
 import os
 import pathlib
 import platform
-from typing import Any, NamedTuple
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import matplotlib
 import numpy as np
 import optax
-from aeon.datasets import load_japanese_vowels
-from jaxtyping import Array, Bool, Float, Int
-from sklearn.linear_model import LogisticRegression
+from jaxtyping import Array, Int
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix
 from sklearn.model_selection import train_test_split
 from tqdm import trange
+from vowels import baseline, CHANNELS, Data, draw_confusion, FRAME, load, SPEAKERS, standardise
 
 import eqpool
 
 
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
-
-
-MAX_STEPS, CHANNELS, SPEAKERS = 29, 12, 9
 TRAINED = ("weights", "biases", "taus")
 
 
@@ -63,31 +56,6 @@ class Config:
     label_smoothing: float = 0.2
 
 
-class Data(NamedTuple):
-    """Utterances, padded with zeros at the end."""
-
-    x: Float[Array, "B T C"]
-    labels: Int[Array, " B"]
-    mask: Bool[Array, "B T"]
-
-    def __getitem__(self, index: Any) -> "Data":  # pyright: ignore[reportIncompatibleMethodOverride]
-        return Data(self.x[index], self.labels[index], self.mask[index])
-
-
-def load(split: str) -> Data:
-    series, labels, *_ = load_japanese_vowels(split=split)
-    x = np.stack([np.pad(s.T, ((0, MAX_STEPS - s.shape[1]), (0, 0))) for s in series])
-    mask = eqpool.length_mask(np.asarray([s.shape[1] for s in series]), MAX_STEPS)
-    return Data(jnp.asarray(x, jnp.float32), jnp.asarray(labels.astype(int) - 1), mask)
-
-
-def standardise(data: Data, train: Data) -> Data:
-    """Mean 0 and standard deviation 1 in each channel, by the frames of the training set."""
-    frames = train.x[train.mask]
-    x = (data.x - jnp.mean(frames, axis=0)) / jnp.std(frames, axis=0)
-    return Data(jnp.where(data.mask[..., None], x, 0.0), data.labels, data.mask)
-
-
 def build(key: Array, config: Config) -> eqpool.Sequential:
     first, hidden, last = jax.random.split(key, 3)
     n = config.neurons
@@ -98,7 +66,7 @@ def build(key: Array, config: Config) -> eqpool.Sequential:
             tau=jnp.full(n, 15e-3),
             has_rec=True,
             activation_func="tanh",
-            dt=6.4e-3,
+            dt=FRAME,
             rng_key=hidden,
         ),
         eqpool.Linear((n, SPEAKERS), has_bias=True, rng_key=last),
@@ -208,34 +176,6 @@ def load_checkpoint(out: pathlib.Path, config: Config, nets: Any, states: Any) -
         if saved != dataclasses.asdict(config):
             raise SystemExit(f"The checkpoint in {out} was made by another run: {saved}.")
         return epoch, *eqx.tree_deserialise_leaves(file, (nets, states))
-
-
-def baseline(train: Data, test: Data) -> float:
-    """Accuracy of logistic regression on the padded utterances."""
-    model = LogisticRegression(max_iter=2000)
-    flat = [np.asarray(data.x).reshape(len(data.x), -1) for data in (train, test)]
-    scale = flat[0].std(axis=0) + 1e-9
-    model.fit((flat[0] - flat[0].mean(axis=0)) / scale, train.labels)
-    return float(model.score((flat[1] - flat[0].mean(axis=0)) / scale, test.labels))
-
-
-def draw_confusion(matrix: np.ndarray, title: str, path: pathlib.Path) -> None:
-    """Fraction of each speaker's utterances by predicted speaker, averaged over the seeds."""
-    figure, axes = plt.subplots(figsize=(5.6, 4.8), layout="constrained")
-    image = axes.imshow(matrix, cmap="cividis", vmin=0, vmax=1)
-    for (i, j), value in np.ndenumerate(matrix):
-        if value >= 0.0005:
-            axes.text(
-                j, i, f"{100 * value:.1f}", ha="center", va="center", fontsize=8,
-                color="black" if value > 0.5 else "white",
-            )  # fmt: skip
-    ticks = range(SPEAKERS)
-    axes.set(xlabel="predicted speaker", ylabel="speaker", title=title)
-    axes.set_xticks(ticks, [str(i + 1) for i in ticks])
-    axes.set_yticks(ticks, [str(i + 1) for i in ticks])
-    figure.colorbar(image, label="fraction of the speaker's utterances")
-    figure.savefig(path, dpi=150)
-    plt.close(figure)
 
 
 def main() -> None:

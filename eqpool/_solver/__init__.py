@@ -1,3 +1,7 @@
 from .base import AbstractStepper as AbstractStepper
-from .continuous import as_stepper as as_stepper, Diffrax as Diffrax
+from .continuous import (
+    as_stepper as as_stepper,
+    Diffrax as Diffrax,
+    has_forward_mode as has_forward_mode,
+)
 from .euler import ForwardEuler as ForwardEuler, RockpoolEuler as RockpoolEuler

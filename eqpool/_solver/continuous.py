@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, PyTree
 
 from .._errors import describe
 from .base import _Y, AbstractStepper, VectorField
-from .euler import ForwardEuler
+from .euler import ForwardEuler, RockpoolEuler
 
 
 class Diffrax(AbstractStepper):
@@ -142,6 +142,13 @@ def as_stepper(solver: Any, default: AbstractStepper | None = None) -> AbstractS
         "solver must be an object: eqpool.ForwardEuler(), a diffrax solver such as "
         f"diffrax.Heun(), or eqpool.Diffrax(...); got {describe(solver)}.{hint}"
     )
+
+
+def has_forward_mode(solver: AbstractStepper) -> bool:
+    """Whether a step is known to have forward-mode derivatives; adaptive ones have reverse only."""
+    if isinstance(solver, Diffrax):
+        return solver.substeps is not None
+    return isinstance(solver, (ForwardEuler, RockpoolEuler))
 
 
 def _is_implicit(solver: Any) -> bool:

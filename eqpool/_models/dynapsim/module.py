@@ -54,7 +54,8 @@ class DynapSim(AbstractModule):
     Input counts weighted spikes; `Iscale` turns it into amperes. With the default four synapse
     types it is `(T, N, 4)`, or the same as `(T, 4*N)`; with `synapses=("ampa",)`, the model of
     Rockpool 3, it is `(T, N)`. Channels are in the order AMPA, GABA, NMDA, SHUNT. The output is
-    the number of spikes in each step, `(T, N)`.
+    the number of spikes in each step, `(T, N)`. (Of a single neuron, `(X, 1, 4)` is X time steps,
+    not a batch of X; a batch of single steps is `(X, 1, 1, 4)`.)
 
     With [`eqpool.RockpoolEuler`][], the default solver, the numbers are Rockpool's. With any
     other the discretisation converges to the differential equation as `dt` falls.

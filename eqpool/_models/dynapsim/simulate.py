@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..._solver import AbstractStepper, RockpoolEuler
+from ..._solver import AbstractStepper, has_forward_mode, RockpoolEuler
 from ..._surrogate import AbstractSurrogate
 from ..._types import NestedDict
 from .coefficients import Coefficients, coefficients
@@ -32,7 +32,9 @@ def simulate(
     grid = Grid(
         coefficients(mod, isinstance(mod.solver, RockpoolEuler)), mod.solver, mod.surrogate, record
     )
-    end, spikes, recorded = _scan(grid, weights, start, drive)
+    # The rule below linearises, which is forward mode.
+    scan = _scan if has_forward_mode(mod.solver) else Grid.scan
+    end, spikes, recorded = scan(grid, weights, start, drive)
     state = grid.named(end) | {"timer_ref": end.timer_ref, "rng_key": mod.rng_key}
     return spikes, state, recorded
 

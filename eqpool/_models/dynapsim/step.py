@@ -45,7 +45,7 @@ def rockpool_step(
     return Carry(
         isyn,
         iahp,
-        physics.reset(imem, spikes, c.Io),
+        surrogate.reset(imem, spikes, c.Io),
         vmem,
         spikes,
         physics.refractory_timer(carry.timer_ref, spikes, c.t_ref, c.dt),
@@ -73,7 +73,7 @@ def consistent_step(
     y = solver.step(MembraneField(c), c.dt, carry.imem / c.Io, start)
     imem = jnp.maximum(y, 1.0) * c.Io
     spikes = surrogate(imem, c.Ispkthr, c.Io)
-    imem = physics.reset(imem, spikes, c.Io)
+    imem = surrogate.reset(imem, spikes, c.Io)
     return Carry(
         c.syn_decay * isyn,
         jnp.maximum(c.ahp_decay * iahp, c.Io),
