@@ -59,6 +59,36 @@ def rate() -> None:
     plt.close(figure)
 
 
+def dynapsim() -> None:
+    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(11, 3.3), layout="constrained")
+    mod = eqpool.DynapSim(1, Iw_ahp=2e-7, solver=eqpool.ForwardEuler())
+    x = jnp.zeros((560, 1, 4)).at[20:300:5, :, 0].set(6.0)
+    spikes, _, record = mod(x, record=True)
+    for name, (color, style) in zip(["iampa", "iahp", "imem"], STYLES, strict=False):
+        left.semilogy(record[name][:, 0], style, color=color, label=name)
+    left.set(xlabel="time (ms)", ylabel="A", title="AMPA spikes from 20 to 300 ms")
+    left.set_ylim(1e-13, 3e-7)
+    left.legend(frameon=False, loc="upper right")
+    middle.plot(record["vmem"][:, 0], color=STYLES[0][0])
+    when = np.flatnonzero(spikes[:, 0])
+    middle.plot(when, np.full(len(when), 0.45), "|", color="black", markersize=10, label="spikes")
+    middle.set(xlabel="time (ms)", ylabel="vmem (V)", title="Adaptation slows the spikes")
+    middle.legend(frameon=False, loc="center right")
+    Idc = np.geomspace(1e-11, 1e-9, 25)
+    settings = {"Rockpool's, 1 ms": (eqpool.RockpoolEuler(), 1e-3)}
+    settings["ForwardEuler, 1 ms"] = (eqpool.ForwardEuler(), 1e-3)
+    settings["Tsit5, 0.1 ms"] = (diffrax.Tsit5(), 1e-4)
+    for (label, (solver, dt)), (color, style) in zip(settings.items(), STYLES, strict=False):
+        layer = eqpool.DynapSim(25, Idc=Idc, dt=dt, solver=solver)
+        output, _, _ = layer(jnp.zeros((round(1 / dt), 25, 4)))
+        right.semilogx(Idc, output.sum(axis=0), style, color=color, label=label)
+    right.set(xlabel="Idc (A)", ylabel="spikes in 1 s", title="F-I curve")
+    right.legend(frameon=False)
+    figure.savefig(IMG / "dynapsim.png", dpi=150)
+    plt.close(figure)
+
+
 if __name__ == "__main__":
     IMG.mkdir(exist_ok=True)
     rate()
+    dynapsim()

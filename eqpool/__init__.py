@@ -2,7 +2,7 @@
 
 from importlib.metadata import version as _version
 
-from . import physics as physics
+from . import physics as physics, studies as studies
 from ._attribute import (
     AbstractAttribute as AbstractAttribute,
     Blueprint as Blueprint,

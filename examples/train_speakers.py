@@ -28,9 +28,19 @@ import numpy as np
 import optax
 from jaxtyping import Array, Int
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix
-from sklearn.model_selection import train_test_split
 from tqdm import trange
-from vowels import baseline, CHANNELS, Data, draw_confusion, FRAME, load, SPEAKERS, standardise
+from vowels import (
+    augment,
+    baseline,
+    CHANNELS,
+    Data,
+    draw_confusion,
+    FRAME,
+    hold_out,
+    load,
+    SPEAKERS,
+    standardise,
+)
 
 import eqpool
 
@@ -86,21 +96,9 @@ def make_optimiser(config: Config, batches: int) -> optax.GradientTransformation
     )
 
 
-def augment(batch: Data, key: Array, config: Config) -> tuple[Data, Int[Array, " B"], Array]:
-    """Noisy utterances, mixed with others; also the labels of those, and the share of the first."""
-    frame, utterance, order, share = jax.random.split(key, 4)
-    x = batch.x + config.noise * jax.random.normal(frame, batch.x.shape)
-    x += config.offset * jax.random.normal(utterance, (len(x), 1, CHANNELS))
-    other = jax.random.permutation(order, len(x))
-    share = jax.random.beta(share, config.mixing, config.mixing)
-    share = jnp.maximum(share, 1 - share)
-    mixed = share * x + (1 - share) * x[other]
-    return Data(mixed, batch.labels, batch.mask & batch.mask[other]), batch.labels[other], share
-
-
 @eqpool.filter_value_and_grad(family=TRAINED, has_aux=True)
 def loss_and_gradient(net: eqpool.Sequential, batch: Data, key: Array, config: Config) -> Any:
-    batch, other, share = augment(batch, key, config)
+    batch, other, share = augment(batch, key, config.noise, config.offset, config.mixing)
     output, _, _ = net(batch.x)
     first, second = (
         eqpool.cross_entropy(output, labels, batch.mask, label_smoothing=config.label_smoothing)
@@ -196,10 +194,8 @@ def main() -> None:
 
     raw = load("train")
     if config.validate:
-        rest, held = train_test_split(
-            np.arange(len(raw.x)), test_size=0.2, stratify=raw.labels, random_state=config.seed
-        )
-        train_set, held_out = raw[rest], standardise(raw[held], raw[rest])
+        train_set, held_set = hold_out(raw, config.seed)
+        held_out = standardise(held_set, train_set)
         train(config, standardise(train_set, train_set), held_out, args.out, args.resume)
         return
 

@@ -7,12 +7,14 @@ Nine men say /ae/, recorded as 12 cepstral coefficients for each frame of 6.4 ms
 import pathlib
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import matplotlib
 import numpy as np
 from aeon.datasets import load_japanese_vowels
 from jaxtyping import Array, Bool, Float, Int
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import train_test_split
 
 import eqpool
 
@@ -50,6 +52,24 @@ def standardise(data: Data, train: Data) -> Data:
     return Data(jnp.where(data.mask[..., None], x, 0.0), data.labels, data.mask)
 
 
+def augment(
+    batch: Data, key: Array, noise: float, offset: float, mixing: float
+) -> tuple[Data, Int[Array, " B"], Array]:
+    """Noisy utterances, mixed with others; also the labels of those, and the share of the first.
+
+    `noise` is on every frame, `offset` on every utterance (another microphone, another day), both
+    in standard deviations of a channel; `mixing` is the parameter of mixup.
+    """
+    frame, utterance, order, share = jax.random.split(key, 4)
+    x = batch.x + noise * jax.random.normal(frame, batch.x.shape)
+    x += offset * jax.random.normal(utterance, (len(x), 1, CHANNELS))
+    other = jax.random.permutation(order, len(x))
+    share = jax.random.beta(share, mixing, mixing)
+    share = jnp.maximum(share, 1 - share)
+    mixed = share * x + (1 - share) * x[other]
+    return Data(mixed, batch.labels, batch.mask & batch.mask[other]), batch.labels[other], share
+
+
 def baseline(train: Data, test: Data) -> float:
     """Accuracy of logistic regression on the padded utterances."""
     model = LogisticRegression(max_iter=2000)
@@ -59,9 +79,24 @@ def baseline(train: Data, test: Data) -> float:
     return float(model.score((flat[1] - flat[0].mean(axis=0)) / scale, test.labels))
 
 
+def hold_out(data: Data, seed: int = 0) -> tuple[Data, Data]:
+    """A stratified four fifths of a set, and the rest."""
+    rest, held = train_test_split(
+        np.arange(len(data.x)), test_size=0.2, stratify=data.labels, random_state=seed
+    )
+    return data[rest], data[held]
+
+
 def draw_confusion(matrix: np.ndarray, title: str, path: pathlib.Path) -> None:
-    """Fraction of each speaker's utterances by predicted speaker, averaged over the seeds."""
+    """A confusion matrix as a figure of its own."""
     figure, axes = plt.subplots(figsize=(5.6, 4.8), layout="constrained")
+    show_confusion(matrix, title, figure, axes)
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
+
+
+def show_confusion(matrix: np.ndarray, title: str, figure: Any, axes: Any) -> None:
+    """Fraction of each speaker's utterances by predicted speaker, averaged over the seeds."""
     image = axes.imshow(matrix, cmap="cividis", vmin=0, vmax=1)
     for (i, j), value in np.ndenumerate(matrix):
         if value >= 0.0005:
@@ -73,6 +108,4 @@ def draw_confusion(matrix: np.ndarray, title: str, path: pathlib.Path) -> None:
     axes.set(xlabel="predicted speaker", ylabel="speaker", title=title)
     axes.set_xticks(ticks, [str(i + 1) for i in ticks])
     axes.set_yticks(ticks, [str(i + 1) for i in ticks])
-    figure.colorbar(image, label="fraction of the speaker's utterances")
-    figure.savefig(path, dpi=150)
-    plt.close(figure)
+    figure.colorbar(image, ax=axes, label="fraction of the speaker's utterances")

@@ -40,7 +40,9 @@ def test_the_example_of_a_module_of_your_own_is_short():
 
 def test_the_api_pages_name_everything_public():
     named = set(re.findall(r"^::: eqpool\.([\w.]+)", all_text("api"), re.MULTILINE))
-    public = names_in(eqpool) | {f"physics.{name}" for name in names_in(eqpool.physics)}
+    public = names_in(eqpool)
+    for part in (eqpool.physics, eqpool.studies):
+        public |= {f"{part.__name__.split('.')[-1]}.{name}" for name in names_in(part)}
     aliases = {"combine", "RateEulerJax"}  # the same objects under another name
     assert named == public - aliases
     assert all(f"eqpool.{name}" in all_text("api") or name in all_text("api") for name in aliases)

@@ -1,0 +1,10 @@
+"""Studies of solvers: what a choice of solver and step costs in accuracy and time."""
+
+from ._compare import compare_solvers as compare_solvers, Measurement as Measurement
+from ._errors import (
+    gradient_error as gradient_error,
+    spike_time_error as spike_time_error,
+    spike_times as spike_times,
+    trace_error as trace_error,
+)
+from ._report import fastest_within as fastest_within, table as table
