@@ -28,6 +28,7 @@ from eqpool.studies import compare_solvers, fastest_within, Measurement, table
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+from matplotlib.ticker import NullLocator
 
 
 jax.config.update("jax_enable_x64", True)
@@ -92,13 +93,17 @@ def draw(found: list[Measurement], path: pathlib.Path) -> None:
             axis.loglog(
                 [1e3 * getattr(m, cost) for m in own],
                 [scale * getattr(m, error) for m in own],
+                linestyle="--" if "adaptive" in solver else "-",
                 marker="o",
                 markersize=4,
                 label=solver,
             )
         axis.set(xlabel=xlabel, ylabel=ylabel)
         axis.grid(alpha=0.3)
-    axes[0].legend(fontsize=8)
+    steps = sorted({1e3 * m.dt for m in found})
+    axes[2].set_xticks(steps, [f"{step:g}" for step in steps], minor=False)
+    axes[2].xaxis.set_minor_locator(NullLocator())
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=5)
     figure.savefig(path, dpi=150)
     plt.close(figure)
 

@@ -23,6 +23,7 @@ from .._attribute import (
 from .._errors import listing, suggestion
 from .._module import AbstractModule, Function, initialise, normalise_shape, RANDOM
 from .._random import as_key, random_key
+from .._scan import scan_steps
 from .._solver import AbstractStepper, as_stepper
 from .._types import Activation, Key, NestedDict, PerNeuron
 
@@ -240,7 +241,7 @@ class RateJax(AbstractModule):
             x = self.solver.step(self.vector_field, self.dt, x, drive)
             return x, (x, recorded)
 
-        x_end, (x, recorded) = jax.lax.scan(step, x0, drive)
+        x_end, (x, recorded) = scan_steps(step, x0, drive)
         output = jax.vmap(self.activation_func, (0, None))(x, self.threshold)
         if record:
             recorded["x"] = x
@@ -255,7 +256,7 @@ class RateJax(AbstractModule):
             )
 
         def noisy(drive: Array, key: Array) -> tuple[Array, Array]:
-            key, noise = jax.lax.scan(draw, key, None, length=drive.shape[0])
+            key, noise = scan_steps(draw, key, None, length=drive.shape[0])
             scale = jnp.broadcast_to(self.noise_std * jnp.sqrt(self.dt), drive.shape)
             return drive + scale * noise, key
 

@@ -3,6 +3,8 @@
 import jax
 from jaxtyping import Array, Float
 
+from .._scan import scan_steps
+
 
 @jax.custom_jvp
 def stepwise_product(x: Float[Array, "T N_in"], w: Float[Array, "N_in N"]) -> Float[Array, "T N"]:
@@ -17,7 +19,7 @@ def stepwise_product(x: Float[Array, "T N_in"], w: Float[Array, "N_in N"]) -> Fl
     - `x`: time series, `(T, N_in)`.
     - `w`: weights, `(N_in, N)`.
     """
-    return jax.lax.scan(lambda carry, row: (carry, row @ w), None, x)[1]
+    return scan_steps(lambda carry, row: (carry, row @ w), None, x)[1]
 
 
 @stepwise_product.defjvp

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..._scan import scan_steps
 from ..._solver import AbstractStepper, has_forward_mode, RockpoolEuler
 from ..._surrogate import AbstractSurrogate
 from ..._types import NestedDict
@@ -78,7 +79,7 @@ class Grid(eqx.Module):
             carry = advance(self, carry, spikes_in)
             return carry, (carry.spikes, self.named(carry) if self.record else {})
 
-        end, (spikes, recorded) = jax.lax.scan(step, start, drive)
+        end, (spikes, recorded) = scan_steps(step, start, drive)
         return end, spikes, recorded
 
 
