@@ -4,7 +4,7 @@ from typing import Any
 
 import jax
 import numpy as np
-from jaxtyping import ArrayLike, Float
+from jaxtyping import ArrayLike, Float, Real
 
 
 def trace_error(
@@ -36,7 +36,7 @@ def trace_error(
     return float(error / np.std(reference)) if relative else float(error)
 
 
-def spike_times(spikes: Float[ArrayLike, "T N"], dt: float) -> list[np.ndarray]:
+def spike_times(spikes: Real[ArrayLike, "T N"], dt: float) -> list[np.ndarray]:
     """Times of the spikes of each neuron, s: the ends of the steps in which they occurred.
 
     **Arguments:**

@@ -64,7 +64,7 @@ class Coefficients(eqx.Module):
             return {self.synapses[0]: Isyn}
         return dict(zip(self.synapses, Isyn, strict=True))
 
-    def potential(self, Imem: Array) -> Float[Array, " N"]:
+    def potential(self, Imem: PerNeuron) -> PerNeuron:
         """Vmem, V."""
         return physics.membrane_potential(Imem, self.Io, self.kappa, self.Ut)
 
