@@ -20,6 +20,7 @@ from ._attribute import (
 )
 from ._combinators import Sequential as Sequential
 from ._errors import debug_mode as debug_mode
+from ._events import Events as Events
 from ._filters import (
     combine as combine,
     family_labels as family_labels,
@@ -46,6 +47,7 @@ from ._module import AbstractModule as AbstractModule, initialise as initialise
 from ._solver import (
     AbstractStepper as AbstractStepper,
     Diffrax as Diffrax,
+    EventDriven as EventDriven,
     ForwardEuler as ForwardEuler,
     RockpoolEuler as RockpoolEuler,
 )

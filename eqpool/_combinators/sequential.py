@@ -7,6 +7,7 @@ from jaxtyping import Array, Float
 
 from .._attribute import Blueprint
 from .._errors import describe, listing
+from .._events import Events
 from .._module import AbstractModule, initialise
 from .._types import NestedDict
 
@@ -75,6 +76,15 @@ class Sequential(AbstractModule):
             if record:
                 recorded |= {name: inner, f"{name}_output": output}
         return output, state, recorded
+
+    def run_events(
+        self, events: Events, duration: Float[Array, ""] | None, num_steps: int | None
+    ) -> tuple[Events, NestedDict]:
+        """Each module in turn."""
+        state = {}
+        for name, module in self.modules().items():
+            events, state[name] = module.run_events(events, duration, num_steps)
+        return events, state
 
     def __len__(self) -> int:
         """Number of modules."""

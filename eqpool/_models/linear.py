@@ -8,6 +8,7 @@ from jaxtyping import Array, Float
 
 from .. import physics
 from .._attribute import Blueprint, field, kaiming, Parameter, uniform_sqrt
+from .._events import Events
 from .._module import AbstractModule, initialise
 from .._types import NestedDict
 
@@ -97,3 +98,15 @@ class Linear(AbstractModule):
         if self.bias is not None:
             output += jnp.broadcast_to(self.bias, output.shape)
         return output, {}, {}
+
+    def run_events(
+        self, events: Events, duration: Float[Array, ""] | None, num_steps: int | None
+    ) -> tuple[Events, NestedDict]:
+        """The same events behind the weights; a bias, which never pauses, is an error."""
+        del duration, num_steps
+        if self.bias is not None:
+            raise ValueError(
+                f"{self.full_name}: events have no place for a bias, which is there at all times; "
+                "leave it out, or put a constant current into the next module."
+            )
+        return events.through(self.weight), {}

@@ -12,8 +12,10 @@ from .._attribute.fields import fields
 from .._attribute.selection import FamilyLike, selection
 from .._attribute.spec import AbstractAttribute, Parameter, SimulationParameter, State
 from .._errors import debugging, listing, suggestion
+from .._events import Events
 from .._types import NestedDict, Shape
 from .batching import check_states, checked_input, run_batch, run_checked
+from .event_input import check_values, checked_events, run_time
 from .runtime import check_attributes, check_finite
 from .tree import collect, submodules, tagged_leaves
 from .update import reset, set_attributes
@@ -121,6 +123,51 @@ class AbstractModule(eqx.Module):
     ) -> tuple[Array, NestedDict, NestedDict]:
         """The same as `evolve`."""
         return self.evolve(input_data, record)
+
+    def evolve_events(
+        self,
+        events: Events,
+        duration: ArrayLike | None = None,
+        *,
+        num_steps: int | None = None,
+    ) -> tuple[Events, NestedDict]:
+        """Runs the module over spikes given by their times, from the state that it holds.
+
+        With [`eqpool.EventDriven`][] everything happens at its own time. A solver on a grid
+        puts each event into the step in which it falls, and gives output the time at the end
+        of its step. For a batch, map over the events with `eqx.filter_vmap`.
+
+        **Arguments:**
+
+        - `events`: an [`eqpool.Events`][] with as many channels as the module has inputs.
+        - `duration`: of the run, s; for a solver on a grid a whole number of `dt`.
+        - `num_steps`: the same as a number of steps, which a solver on a grid needs inside
+            `jit`, where `dt` is not known.
+
+        **Returns:** the events that come out, and the new state, as of `evolve`.
+
+        **Raises:** `TypeError` or `ValueError` for events of another kind or number of channels,
+        for a duration that is not positive, and for modules that do not deal in events; for
+        events out of order, outside the run or not finite also at run time.
+        """
+        events = checked_events(self, events)
+        time, num_steps = run_time(self, events, duration, num_steps)
+        return _evolve_events(self, events, time, num_steps)
+
+    def run_events(
+        self, events: Events, duration: Float[Array, ""] | None, num_steps: int | None
+    ) -> tuple[Events, NestedDict]:
+        """One run over events, without checks; a module that deals in events defines it.
+
+        **Arguments:**
+
+        - `events`: in order of time.
+        - `duration`, `num_steps`: of the run; at least one is given.
+        """
+        raise TypeError(
+            f"{self.full_name} does not deal in events: spiking modules, a `Linear` without bias "
+            "and a `Sequential` of these do. Give it a raster, `mod(events.raster(dt, num_steps))`."
+        )
 
     # Attributes as nested dictionaries
 
@@ -270,3 +317,14 @@ def _evolve(
     if debug:
         output = check_finite(output, module.full_name, "the output")
     return output, state, recorded
+
+
+@eqx.filter_jit
+def _evolve_events(
+    module: AbstractModule,
+    events: Events,
+    duration: Float[Array, ""] | None,
+    num_steps: int | None,
+) -> tuple[Events, NestedDict]:
+    events, duration = check_values(module, events, duration)
+    return module.run_events(events, duration, num_steps)

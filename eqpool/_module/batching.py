@@ -113,7 +113,7 @@ def run_checked(module: Any, input_data: Array, record: bool) -> Any:
     return output, state, recorded
 
 
-def check_states(module: Any, input_data: Array) -> None:
+def check_states(module: Any, input_data: Any) -> None:
     """Raises if a state has a batch axis that the input lacks, or one of another size."""
 
     def check(site: Site, leaf: Any) -> Any:

@@ -5,3 +5,4 @@ from .continuous import (
     has_forward_mode as has_forward_mode,
 )
 from .euler import ForwardEuler as ForwardEuler, RockpoolEuler as RockpoolEuler
+from .event_driven import EventDriven as EventDriven

@@ -12,6 +12,8 @@ from jaxtyping import Array, Float, PyTree
 from .._errors import describe
 from .base import _Y, AbstractStepper, VectorField
 from .euler import ForwardEuler, RockpoolEuler
+from .event_driven import EventDriven
+from .prepare import is_implicit, prepared
 
 
 class Diffrax(AbstractStepper):
@@ -69,7 +71,7 @@ class Diffrax(AbstractStepper):
             raise ValueError(
                 f"Diffrax: give substeps (got {substeps}) or stepsize_controller, not both."
             )
-        adaptive = stepsize_controller is not None or _is_implicit(solver) and substeps is None
+        adaptive = stepsize_controller is not None or is_implicit(solver) and substeps is None
         if adjoint is not None and not adaptive:
             raise ValueError(
                 "Diffrax: adjoint belongs to adaptive steps; give stepsize_controller as well. "
@@ -103,14 +105,14 @@ class Diffrax(AbstractStepper):
         return jax.tree.map(lambda leaf: leaf[0], solution.ys)
 
     def _fixed(self, terms: Any, dt: Float[Array, ""], y: _Y, args: PyTree, substeps: int) -> _Y:
-        solver = _both_modes(_with_tolerances(self.solver, _tolerance(dt)))
+        solver = prepared(self.solver, _tolerance(dt))
         times = dt * jnp.arange(substeps + 1, dtype=dt.dtype) / substeps
         state = solver.init(terms, times[0], times[1], y, args)
 
         def substep(carry: Any, interval: Any) -> Any:
             y, state = carry
             y, _, _, state, result = solver.step(terms, *interval, y, args, state, made_jump=False)
-            if _is_implicit(solver):
+            if is_implicit(solver):
                 failed = result != diffrax.RESULTS.successful
                 y = eqx.error_if(y, failed, _NOT_CONVERGED)
             return (y, state), None
@@ -137,6 +139,10 @@ def as_stepper(solver: Any, default: AbstractStepper | None = None) -> AbstractS
         return solver
     if isinstance(solver, diffrax.AbstractSolver):
         return Diffrax(solver)
+    if isinstance(solver, EventDriven):
+        raise TypeError(
+            "EventDriven() is for models that spike, as DynapSim; this one has no events."
+        )
     hint = f" Did you mean `{solver.__name__}()`?" if isinstance(solver, type) else ""
     raise TypeError(
         "solver must be an object: eqpool.ForwardEuler(), a diffrax solver such as "
@@ -151,31 +157,5 @@ def has_forward_mode(solver: AbstractStepper) -> bool:
     return isinstance(solver, (ForwardEuler, RockpoolEuler))
 
 
-def _is_implicit(solver: Any) -> bool:
-    return isinstance(solver, diffrax.AbstractImplicitSolver)
-
-
 def _tolerance(dt: Array) -> float:
     return float(jnp.finfo(dt.dtype).eps) ** (2 / 3)
-
-
-def _max_norm(x: PyTree) -> Array:
-    return jnp.max(jnp.stack([jnp.max(jnp.abs(leaf)) for leaf in jax.tree.leaves(x)]))
-
-
-def _both_modes(solver: Any) -> Any:
-    # Left open, a Runge-Kutta solver loops over its stages in a way that has no forward mode.
-    if getattr(solver, "scan_kind", "") is not None:
-        return solver
-    return eqx.tree_at(lambda s: s.scan_kind, solver, "bounded", is_leaf=lambda x: x is None)
-
-
-def _with_tolerances(solver: Any, tolerance: float) -> Any:
-    # diffrax leaves the root finder's tolerances open for a controller to fill in.
-    if not _is_implicit(solver) or eqx.is_inexact_array_like(solver.root_finder.rtol):
-        return solver
-    return eqx.tree_at(
-        lambda s: (s.root_finder.rtol, s.root_finder.atol, s.root_finder.norm),
-        solver,
-        (tolerance, tolerance, _max_norm),
-    )

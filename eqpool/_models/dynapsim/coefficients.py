@@ -46,17 +46,30 @@ class Coefficients(eqx.Module):
         self, Imem: Array, Vmem: Array, Isyn: Array, Iahp: Array, active: Array
     ) -> Float[Array, " N"]:
         """dImem/dt, A/s, from the currents of this moment."""
-        syn = self.by_name(Isyn)
-        Iexc = syn.get("ampa", jnp.zeros_like(Imem))
-        if "nmda" in syn:
-            Iexc = Iexc + physics.nmda_gate(syn["nmda"], self.If_nmda, Imem)
-        Ileak = physics.leak(self.Itau_mem, Iahp, syn.get("gaba", 0.0))
-        Iin = physics.membrane_input(Iexc, syn.get("shunt", 0.0), self.Idc, Ileak, active, self.Io)
+        Iexc, Ishunt, Ileak = self.currents(Imem, Isyn, Iahp)
+        Iin = physics.membrane_input(Iexc, Ishunt, self.Idc, Ileak, active, self.Io)
+        return self.membrane(Imem, Vmem, Iin, Ileak, Iahp)
+
+    def membrane(
+        self, Imem: Array, Vmem: Array, Iin: Array, Ileak: Array, Iahp: Array
+    ) -> Float[Array, " N"]:
+        """dImem/dt, A/s, from input and leak."""
         Ia = self.feedback(Imem, Vmem, self.Io, self.kappa, self.Ut)
         return physics.membrane_derivative(
             Imem, Iin, Ileak, Iahp, Ia, self.Itau_mem, self.Igain_mem, self.C_mem, self.kappa,
             self.Ut,
         )  # fmt: skip
+
+    def currents(
+        self, Imem: Array, Isyn: Array, Iahp: Array
+    ) -> tuple[Float[Array, " N"], Float[Array, " N"] | float, Float[Array, " N"]]:
+        """Excitatory, shunting and leak current, A."""
+        syn = self.by_name(Isyn)
+        Iexc = syn.get("ampa", jnp.zeros_like(Imem))
+        if "nmda" in syn:
+            Iexc = Iexc + physics.nmda_gate(syn["nmda"], self.If_nmda, Imem)
+        Ileak = physics.leak(self.Itau_mem, Iahp, syn.get("gaba", 0.0))
+        return Iexc, syn.get("shunt", 0.0), Ileak
 
     def by_name(self, Isyn: Float[Array, "*K N"]) -> dict[str, Array]:
         """The currents of the synapse types by name."""

@@ -18,9 +18,10 @@ from ..._attribute import (
     SimulationParameter,
     State,
 )
-from ..._module import AbstractModule, initialise, RANDOM
+from ..._events import Events
+from ..._module import initialise, RANDOM
 from ..._random import as_key, random_key
-from ..._solver import AbstractStepper, as_stepper, RockpoolEuler
+from ..._solver import AbstractStepper, as_stepper, EventDriven, RockpoolEuler
 from ..._surrogate import AbstractSurrogate, as_surrogate
 from ..._types import Key, NestedDict, PerNeuron
 from . import defaults
@@ -35,11 +36,11 @@ from .declare import (
     transistor,
 )
 from .feedback import AbstractFeedback, as_feedback
-from .simulate import simulate
-from .specification import currents, quantity, take
+from .simulate import simulate, simulate_events
+from .specification import Specified
 
 
-class DynapSim(AbstractModule):
+class DynapSim(Specified):
     r"""DYNAP-SE2 silicon neurons: adaptive exponential integrate and fire, in currents.
 
     Each neuron has a membrane current $I_{mem}$ with positive feedback, an adaptation current
@@ -79,7 +80,7 @@ class DynapSim(AbstractModule):
     """
 
     blueprint: Blueprint
-    solver: AbstractStepper
+    solver: AbstractStepper | EventDriven
     feedback: AbstractFeedback
     surrogate: AbstractSurrogate
     synapses: tuple[str, ...] = eqx.field(static=True)
@@ -214,7 +215,7 @@ class DynapSim(AbstractModule):
         spiking_output: bool = True,
         *,
         synapses: Sequence[str] = defaults.SYNAPSES,
-        solver: AbstractStepper | diffrax.AbstractSolver | None = None,
+        solver: AbstractStepper | EventDriven | diffrax.AbstractSolver | None = None,
         feedback: AbstractFeedback | None = None,
         surrogate: AbstractSurrogate | Callable[[Array], Array] | None = None,
         name: str = "",
@@ -241,7 +242,7 @@ class DynapSim(AbstractModule):
         - `synapses`: the synapse types present, of `"ampa"`, `"gaba"`, `"nmda"`, `"shunt"`.
             Default: all four, in this order.
         - `solver`: `eqpool.RockpoolEuler()` (default), `eqpool.ForwardEuler()`, a diffrax solver,
-            or an [`eqpool.Diffrax`][] with substeps or a controller.
+            an [`eqpool.Diffrax`][] with substeps or a controller, or [`eqpool.EventDriven`][].
         - `feedback`: `eqpool.ExponentialFeedback()` (default) or [`eqpool.SigmoidFeedback`][].
         - `surrogate`: `eqpool.PiecewiseLinear()` (default), another
             [`eqpool.AbstractSurrogate`][], or a function of the distance from threshold in nats.
@@ -255,7 +256,8 @@ class DynapSim(AbstractModule):
         of another kind. Currents that the chip cannot provide get a `UserWarning`.
         """
         self.synapses = check_synapses(synapses)
-        self.solver = as_stepper(solver, RockpoolEuler())
+        events = isinstance(solver, EventDriven)
+        self.solver = solver if events else as_stepper(solver, RockpoolEuler())
         self.feedback = as_feedback(feedback)
         self.surrogate = as_surrogate(surrogate)
         if w_rec is not None and not has_rec:
@@ -289,62 +291,14 @@ class DynapSim(AbstractModule):
             setattr(self, field_name, value)
         self.blueprint = self.blueprint.starting_from(changed)
 
-    @classmethod
-    def from_specification(cls, shape: int | tuple[int, ...], **quantities: Any) -> "DynapSim":
-        """A module from time constants, gain ratios, pulse widths and refractory period.
-
-        **Arguments:**
-
-        - `shape`: as of the constructor.
-        - `tau_mem`, `tau_ahp`, `tau_syn`: time constants, s; `tau_ampa`, `tau_gaba`, `tau_nmda`,
-            `tau_shunt` of one synapse type. Each, as all below, a scalar, `(N,)`, or a
-            [`eqpool.Parameter`][] of such, which makes the bias current behind it trainable.
-        - `r_gain_mem`, `r_gain_ahp`, `r_gain_syn`, `r_gain_ampa`, …: gain ratios `Igain/Itau`.
-        - `t_ref`: refractory period, s.
-        - `t_pulse`, `t_pulse_ahp`: pulse widths of synapses and adaptation, s.
-        - anything else: as of the constructor.
-
-        Defaults are those of the chip: 20 ms and gain 4 for the membrane, 50 ms and gain 1 for
-        the adaptation, 10 ms and gain 100 for synapses, `t_ref` 1 ms, `t_pulse` 10 us,
-        `t_pulse_ahp` 1 us. A current given as an argument of the constructor takes the place
-        of the default of its quantity.
-
-        **Raises:** `ValueError` for a quantity that is not positive and finite, that needs a
-        current below `Io`, or a pulse width above the refractory period; and for a quantity
-        given beside the current that it sets. A quantity that needs a current above what
-        the chip can do gets a `UserWarning`.
-
-        !!! example
-
-            ```python
-            mod = eqpool.DynapSim.from_specification(5, tau_mem=50e-3, r_gain_mem=2.0, t_ref=2e-3)
-            mod.tau_mem, mod.r_gain_mem, mod.t_ref
-            ```
-        """
-        wanted = take(quantities)
-        plain: dict[str, Any] = quantities | dict(percent_mismatch=None, rng_key=0)
-        return cls(shape, **quantities, **currents(cls(shape, **plain), wanted, quantities))
-
-    tau_mem = quantity("tau_mem", "Time constant of the membrane, s.")
-    tau_ahp = quantity("tau_ahp", "Time constant of the adaptation, s.")
-    tau_syn = quantity("tau_syn", "Time constant of the synapses, s.")
-    tau_ampa = quantity("tau_ampa", "Time constant of the AMPA synapse, s.")
-    tau_gaba = quantity("tau_gaba", "Time constant of the GABA synapse, s.")
-    tau_nmda = quantity("tau_nmda", "Time constant of the NMDA synapse, s.")
-    tau_shunt = quantity("tau_shunt", "Time constant of the SHUNT synapse, s.")
-    r_gain_mem = quantity("r_gain_mem", "Gain ratio of the membrane.")
-    r_gain_ahp = quantity("r_gain_ahp", "Gain ratio of the adaptation.")
-    r_gain_syn = quantity("r_gain_syn", "Gain ratio of the synapses.")
-    r_gain_ampa = quantity("r_gain_ampa", "Gain ratio of the AMPA synapse.")
-    r_gain_gaba = quantity("r_gain_gaba", "Gain ratio of the GABA synapse.")
-    r_gain_nmda = quantity("r_gain_nmda", "Gain ratio of the NMDA synapse.")
-    r_gain_shunt = quantity("r_gain_shunt", "Gain ratio of the SHUNT synapse.")
-    t_ref = quantity("t_ref", "Refractory period, s.")
-    t_pulse = quantity("t_pulse", "Pulse width of the synapses, s.")
-    t_pulse_ahp = quantity("t_pulse_ahp", "Pulse width of the adaptation, s.")
-
     def run(
         self, input_data: Float[Array, "T KN"], record: bool
     ) -> tuple[Array, NestedDict, NestedDict]:
         """A scan over the time grid."""
         return simulate(self, input_data, record)
+
+    def run_events(
+        self, events: Events, duration: Float[Array, ""] | None, num_steps: int | None
+    ) -> tuple[Events, NestedDict]:
+        """Exact with `EventDriven`, else over the time grid."""
+        return simulate_events(self, events, duration, num_steps)

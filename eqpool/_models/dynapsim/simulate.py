@@ -7,11 +7,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..._events import Events
 from ..._scan import scan_steps
-from ..._solver import AbstractStepper, has_forward_mode, RockpoolEuler
+from ..._solver import AbstractStepper, EventDriven, has_forward_mode, RockpoolEuler
 from ..._surrogate import AbstractSurrogate
 from ..._types import NestedDict
 from .coefficients import Coefficients, coefficients
+from .event_driven import exact_events, exact_raster
 from .step import Carry, consistent_step, rockpool_step
 
 
@@ -19,6 +21,8 @@ def simulate(
     mod: Any, input_data: Float[Array, "T KN"], record: bool
 ) -> tuple[Array, NestedDict, NestedDict]:
     """Spikes, new state and record of a `DynapSim`."""
+    if isinstance(mod.solver, EventDriven):
+        return exact_raster(mod, input_data, record)
     n, k = mod.size_out, len(mod.synapses)
     drive, weights = input_data.astype(mod.imem.dtype), mod.w_rec
     isyn = [getattr(mod, f"i{name}") for name in mod.synapses]
@@ -38,6 +42,22 @@ def simulate(
     end, spikes, recorded = scan(grid, weights, start, drive)
     state = grid.named(end) | {"timer_ref": end.timer_ref, "rng_key": mod.rng_key}
     return spikes, state, recorded
+
+
+def simulate_events(
+    mod: Any, events: Events, duration: Float[Array, ""] | None, num_steps: int | None
+) -> tuple[Events, NestedDict]:
+    """Output events and new state of a `DynapSim`."""
+    if isinstance(mod.solver, EventDriven):
+        return exact_events(mod, events, mod.dt * num_steps if duration is None else duration)
+    if num_steps is None:
+        raise ValueError(
+            f"{mod.full_name} with {type(mod.solver).__name__} runs on a time grid: duration must "
+            "be a whole number of its dt, the same for all modules; inside `jit`, where dt is not "
+            "known, give num_steps."
+        )
+    spikes, state, _ = simulate(mod, events.raster(mod.dt, num_steps), False)
+    return Events.from_raster(spikes, mod.dt), state
 
 
 class Grid(eqx.Module):

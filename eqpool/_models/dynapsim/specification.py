@@ -3,7 +3,7 @@
 import dataclasses
 import warnings
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -12,8 +12,11 @@ from jaxtyping import Array
 from ... import physics
 from ..._attribute import AbstractAttribute, Constant
 from ..._errors import describe, is_concrete, listing, suggestion
+from ..._module import AbstractModule
 from . import defaults
 
+
+_M = TypeVar("_M", bound=AbstractModule)
 
 _PULSES = {
     "t_ref": ("Iref", "C_ref"),
@@ -46,6 +49,65 @@ def quantity(name: str, doc: str) -> Any:
         return _value(mod, name)
 
     return property(value, doc=doc)
+
+
+class Specified(AbstractModule):
+    """What a `DynapSim` has of time constants, gain ratios and pulse widths."""
+
+    @classmethod
+    def from_specification(cls: type[_M], shape: int | tuple[int, ...], **quantities: Any) -> _M:
+        """A module from time constants, gain ratios, pulse widths and refractory period.
+
+        **Arguments:**
+
+        - `shape`: as of the constructor.
+        - `tau_mem`, `tau_ahp`, `tau_syn`: time constants, s; `tau_ampa`, `tau_gaba`, `tau_nmda`,
+            `tau_shunt` of one synapse type. Each, as all below, a scalar, `(N,)`, or a
+            [`eqpool.Parameter`][] of such, which makes the bias current behind it trainable.
+        - `r_gain_mem`, `r_gain_ahp`, `r_gain_syn`, `r_gain_ampa`, …: gain ratios `Igain/Itau`.
+        - `t_ref`: refractory period, s.
+        - `t_pulse`, `t_pulse_ahp`: pulse widths of synapses and adaptation, s.
+        - anything else: as of the constructor.
+
+        Defaults are those of the chip: 20 ms and gain 4 for the membrane, 50 ms and gain 1 for
+        the adaptation, 10 ms and gain 100 for synapses, `t_ref` 1 ms, `t_pulse` 10 us,
+        `t_pulse_ahp` 1 us. A current given as an argument of the constructor takes the place
+        of the default of its quantity.
+
+        **Raises:** `ValueError` for a quantity that is not positive and finite, that needs a
+        current below `Io`, or a pulse width above the refractory period; and for a quantity
+        given beside the current that it sets. A quantity that needs a current above what
+        the chip can do gets a `UserWarning`.
+
+        !!! example
+
+            ```python
+            mod = eqpool.DynapSim.from_specification(5, tau_mem=50e-3, r_gain_mem=2.0, t_ref=2e-3)
+            mod.tau_mem, mod.r_gain_mem, mod.t_ref
+            ```
+        """
+        wanted = take(quantities)
+        plain: dict[str, Any] = quantities | dict(percent_mismatch=None, rng_key=0)
+        make: Any = cls
+        return make(shape, **quantities, **currents(make(shape, **plain), wanted, quantities))
+
+    tau_mem = quantity("tau_mem", "Time constant of the membrane, s.")
+    tau_ahp = quantity("tau_ahp", "Time constant of the adaptation, s.")
+    tau_syn = quantity("tau_syn", "Time constant of the synapses, s.")
+    tau_ampa = quantity("tau_ampa", "Time constant of the AMPA synapse, s.")
+    tau_gaba = quantity("tau_gaba", "Time constant of the GABA synapse, s.")
+    tau_nmda = quantity("tau_nmda", "Time constant of the NMDA synapse, s.")
+    tau_shunt = quantity("tau_shunt", "Time constant of the SHUNT synapse, s.")
+    r_gain_mem = quantity("r_gain_mem", "Gain ratio of the membrane.")
+    r_gain_ahp = quantity("r_gain_ahp", "Gain ratio of the adaptation.")
+    r_gain_syn = quantity("r_gain_syn", "Gain ratio of the synapses.")
+    r_gain_ampa = quantity("r_gain_ampa", "Gain ratio of the AMPA synapse.")
+    r_gain_gaba = quantity("r_gain_gaba", "Gain ratio of the GABA synapse.")
+    r_gain_nmda = quantity("r_gain_nmda", "Gain ratio of the NMDA synapse.")
+    r_gain_shunt = quantity("r_gain_shunt", "Gain ratio of the SHUNT synapse.")
+    t_ref = quantity("t_ref", "Refractory period, s.")
+    t_pulse = quantity("t_pulse", "Pulse width of the synapses, s.")
+    t_pulse_ahp = quantity("t_pulse_ahp", "Pulse width of the adaptation, s.")
 
 
 def take(arguments: dict[str, Any]) -> dict[str, Any]:

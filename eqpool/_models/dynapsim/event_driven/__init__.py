@@ -1,0 +1,1 @@
+from .run import exact_events as exact_events, exact_raster as exact_raster

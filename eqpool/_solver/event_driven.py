@@ -1,0 +1,103 @@
+"""`EventDriven`: exact spike times by adaptive steps that end on events."""
+
+import operator
+from typing import Any
+
+import diffrax
+import equinox as eqx
+import jax.numpy as jnp
+
+from .._errors import describe
+from .prepare import max_norm, prepared
+
+
+class EventDriven(eqx.Module):
+    """Spikes at their own times, not on a grid, with exact derivatives of those times.
+
+    A diffrax solver takes adaptive steps, each of which ends where its error estimate says, or
+    at the next event, whichever is first: a spike, the arrival of an input, the end of a
+    refractory period. Spikes are found as roots of the membrane current minus the threshold,
+    and reach synapses and adaptation at once. Derivatives of spike times, and of everything
+    that follows from them, are those of the implicit function theorem, in forward and reverse
+    mode; there is no surrogate, and the raster, which is piecewise constant, has none.
+
+    !!! example
+
+        ```python
+        mod = eqpool.DynapSim(5, Idc=1e-10, solver=eqpool.EventDriven())
+        raster, state, _ = mod(jnp.zeros((100, 20)))  # the same as with every solver
+        events = eqpool.Events([2e-3, 7e-3], [0, 4], num_channels=20)
+        spikes, state = mod.evolve_events(events, duration=0.1)  # or with times, in and out
+        spikes.times, spikes.channels, spikes.count
+        ```
+
+    ??? cite
+
+        Wunderlich and Pehle 2021,
+        [doi:10.1038/s41598-021-91786-z](https://doi.org/10.1038/s41598-021-91786-z); Chen, Amos
+        and Nickel 2021, [doi:10.48550/arXiv.2011.03902](https://doi.org/10.48550/arXiv.2011.03902).
+    """
+
+    solver: diffrax.AbstractAdaptiveSolver = eqx.field(static=True)
+    stepsize_controller: diffrax.PIDController | None = eqx.field(static=True)
+    max_spikes: int = eqx.field(static=True)
+    max_steps: int = eqx.field(static=True)
+
+    def __init__(
+        self,
+        solver: diffrax.AbstractAdaptiveSolver | None = None,
+        stepsize_controller: diffrax.PIDController | None = None,
+        max_spikes: int = 1024,
+        max_steps: int = 16384,
+    ):
+        """**Arguments:**
+
+        - `solver`: a diffrax solver with an error estimate. Default: `diffrax.Tsit5()`.
+        - `stepsize_controller`: tolerances, in nats of `Imem/Io` (so `rtol` and `atol` mean the
+            same at rest and at threshold), and limits to the step: `dtmax` below the width of a
+            crossing that is only just one. Default: `rtol = atol` = 1e-5 in float32, 1e-9 in
+            float64.
+        - `max_spikes`: the most spikes of all neurons together in one run; more are an error,
+            which says at which time it was reached. Default 1024.
+        - `max_steps`: the most steps of the solver in one run, rejected ones included; more are an
+            error, too. Default 16384. A derivative keeps the state after each of them.
+
+        All arguments are static: solvers that are equal by value share compiled functions.
+
+        **Raises:** `TypeError` for a solver without an error estimate and for a controller other
+        than `diffrax.PIDController`; `ValueError` for `max_spikes` or `max_steps` below 1.
+        """
+        if solver is None:
+            solver = diffrax.Tsit5()
+        if not isinstance(solver, diffrax.AbstractAdaptiveSolver):
+            raise TypeError(
+                "EventDriven: solver must be a diffrax solver with an error estimate, as "
+                f"diffrax.Heun(), diffrax.Tsit5() or diffrax.Kvaerno5(); got {describe(solver)}."
+            )
+        if not isinstance(stepsize_controller, diffrax.PIDController | None):
+            raise TypeError(
+                "EventDriven: stepsize_controller must be a diffrax.PIDController(rtol=..., "
+                f"atol=...); got {describe(stepsize_controller)}."
+            )
+        for name, value in (("max_spikes", max_spikes), ("max_steps", max_steps)):
+            if operator.index(value) < 1:
+                raise ValueError(f"EventDriven: {name} must be at least 1; got {value}.")
+        self.solver = solver
+        self.stepsize_controller = stepsize_controller
+        self.max_spikes = operator.index(max_spikes)
+        self.max_steps = operator.index(max_steps)
+
+    def method(self, dtype: Any) -> Any:
+        """The solver, with every tolerance filled in."""
+        return prepared(self.solver, _tolerance(dtype))
+
+    def controller(self, dtype: Any) -> diffrax.PIDController:
+        """The controller, or the default one."""
+        tolerance = _tolerance(dtype)
+        return self.stepsize_controller or diffrax.PIDController(
+            tolerance, tolerance, norm=max_norm
+        )
+
+
+def _tolerance(dtype: Any) -> float:
+    return 1e-9 if jnp.finfo(dtype).bits == 64 else 1e-5
