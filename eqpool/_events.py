@@ -83,6 +83,7 @@ class Events(eqx.Module):
                 f"Events: weights must be a scalar or of shape {self.times.shape}, as times; got "
                 f"{describe(given)}."
             )
+        self.channels = self.channels.astype(jnp.int32)
         self.weights = jnp.broadcast_to(given, self.times.shape)
         self.count = jnp.asarray(len(self.times), jnp.int32)
         self.check()
@@ -99,7 +100,7 @@ class Events(eqx.Module):
         - `count`: how many places are taken.
         - `num_channels`: number of channels.
         """
-        taken = jnp.arange(len(times)) < count
+        taken = _places(times) < count
         return _build(
             times=jnp.where(taken, times, jnp.inf),
             channels=jnp.where(taken, channels, 0),
@@ -123,12 +124,14 @@ class Events(eqx.Module):
         step, channel = jnp.nonzero(raster, size=places, fill_value=0)
         ends = (step + 1).astype(raster.dtype) * jnp.asarray(dt, raster.dtype)
         count = jnp.sum(raster != 0).astype(jnp.int32)
-        return cls.padded(ends, channel, raster[step, channel], count, raster.shape[1])
+        return cls.padded(
+            ends, channel.astype(jnp.int32), raster[step, channel], count, raster.shape[1]
+        )
 
     @property
     def valid(self) -> Bool[Array, " M"]:
         """Which places are taken."""
-        return jnp.arange(len(self.times)) < self.count
+        return _places(self.times) < self.count
 
     def through(self, matrix: Float[Array, "N_in N"]) -> "Events":
         """These events behind a matrix of weights, which is applied when they are used.
@@ -150,11 +153,11 @@ class Events(eqx.Module):
         channel, weight = self.channels[index], self.weights[index]
         if self.matrix is not None:
             return weight * self.matrix[channel]
-        return jnp.where(jnp.arange(self.num_channels) == channel, weight, 0.0)
+        return jnp.where(jnp.arange(self.num_channels, dtype=jnp.int32) == channel, weight, 0.0)
 
     def values(self) -> Float[Array, "M N"]:
         """What each event brings to each channel; zeros in the places that are not taken."""
-        return jax.vmap(self.row)(jnp.arange(len(self.times)))
+        return jax.vmap(self.row)(_places(self.times))
 
     def raster(self, dt: float, num_steps: int) -> Float[Array, "T N"]:
         """Spikes in each step of a grid, `(num_steps, num_channels)`.
@@ -171,7 +174,7 @@ class Events(eqx.Module):
         # Up to rounding: a multiple of dt is the border that it stands for.
         position = self.times / dt
         step = jnp.floor(position + 8 * jnp.finfo(position.dtype).eps * jnp.abs(position))
-        step = jnp.where(self.valid & (step < num_steps), step, num_steps).astype(int)
+        step = jnp.where(self.valid & (step < num_steps), step, num_steps).astype(jnp.int32)
         zeros = jnp.zeros((num_steps, self.num_channels), self.times.dtype)
         if self.matrix is None:
             return zeros.at[step, self.channels].add(self.weights, mode="drop")
@@ -188,11 +191,12 @@ class Events(eqx.Module):
         **Raises:** `ValueError` behind a matrix, where an event belongs to many channels.
         """
         self._plain("first_times")
-        own = self.valid & (self.channels == jnp.arange(self.num_channels)[:, None])
-        first = jnp.argmax(own, axis=1)
         fill = jnp.asarray(fill, self.times.dtype)
         if not len(self.times):
             return jnp.broadcast_to(fill, (self.num_channels,))
+        channel = jnp.arange(self.num_channels, dtype=jnp.int32)
+        own = self.valid[None] & (self.channels[None] == channel[:, None])
+        first = jnp.argmax(own, axis=1)
         return jnp.where(jnp.any(own, axis=1), self.times[first], fill)
 
     def trains(self) -> list[np.ndarray]:
@@ -256,6 +260,10 @@ class Events(eqx.Module):
                 f"Events: a channel is not between 0 and {last - 1}.",
             ),
         ]
+
+
+def _places(times: Array) -> Int[Array, " M"]:
+    return jnp.arange(len(times), dtype=jnp.int32)
 
 
 def _build(**fields: Any) -> Events:

@@ -16,6 +16,7 @@ import numpy as np
 import eqpool
 from eqpool import Constant, Parameter, RateJax
 from tests.bad_input_dynapsim import DYNAPSIM_CASES
+from tests.bad_input_events import EVENT_CASES
 
 
 def network():
@@ -363,7 +364,7 @@ def adjoint():
     return diffrax.DirectAdjoint()
 
 
-CASES |= DYNAPSIM_CASES
+CASES |= DYNAPSIM_CASES | EVENT_CASES
 
 
 def outcome(name: str) -> str:

@@ -184,7 +184,7 @@ def replay(
     """
     hold = jax.lax.stop_gradient
     is_spike, threshold = move.kind == SPIKE, log_threshold(c)
-    fired = is_spike & (jnp.arange(now.y.size) == move.which)
+    fired = is_spike & (jnp.arange(now.y.size, dtype=jnp.int32) == move.which)
     # What starts above threshold fires at once, whatever its membrane does.
     at_once = jnp.any(fired & (now.y > threshold + _OVERDUE))
     at_once = hold(at_once)

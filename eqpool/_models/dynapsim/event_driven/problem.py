@@ -53,6 +53,6 @@ class Problem(eqx.Module):
 def upcoming(takes_part: Array) -> Int[Array, " M+1"]:
     """For each place, the first one at or after it that takes part; M where there is none."""
     places = len(takes_part)
-    index = jnp.where(takes_part, jnp.arange(places), places)
-    index = jnp.concatenate([index, jnp.full((1,), places)])
+    index = jnp.where(takes_part, jnp.arange(places, dtype=jnp.int32), places)
+    index = jnp.concatenate([index, jnp.full((1,), places, jnp.int32)])
     return jax.lax.cummin(index, reverse=True)

@@ -31,13 +31,17 @@ def exact_raster(
     input_data = input_data.astype(mod.imem.dtype)
     grid = mod.dt * jnp.arange(steps + 1, dtype=mod.dt.dtype)
     events = Events.padded(
-        grid[:-1], jnp.arange(steps), jnp.ones(steps, grid.dtype), jnp.array(steps), steps
+        grid[:-1],
+        jnp.arange(steps, dtype=jnp.int32),
+        jnp.ones(steps, grid.dtype),
+        jnp.array(steps, jnp.int32),
+        steps,
     ).through(input_data)
     marks = grid[1:] if record and steps else grid[-1:]
     found, problem = _run(mod, events, jnp.any(input_data != 0.0, axis=1), marks, record)
     spikes = _spikes(mod, found)
     # A spike belongs to the step at whose end a solver on the grid would find it.
-    step = jnp.searchsorted(grid[1:], spikes.times, side="left")
+    step = jnp.searchsorted(grid[1:], spikes.times, side="left").astype(jnp.int32)
     step = jnp.where(spikes.valid, jnp.minimum(step, steps - 1), steps)
     raster = jnp.zeros((steps, mod.size_out), grid.dtype)
     raster = raster.at[step, spikes.channels].add(1.0, mode="drop")

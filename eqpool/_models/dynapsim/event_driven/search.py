@@ -75,7 +75,8 @@ def first_end(
         least = 16 * jnp.finfo(length.dtype).eps * (now.t + jnp.max(c.tau_syn))
         high = jnp.minimum(jnp.maximum(high, least), length)
         beyond = path.evaluate(high) - threshold
-        neuron, spikes = jnp.argmax(beyond), jnp.any(beyond >= 0.0)
+        neuron = jnp.argmax(beyond).astype(jnp.int32)
+        spikes = jnp.any(beyond >= 0.0)
 
         def newton(_: Array, elapsed: Array) -> Array:
             y, _, _ = attempt(c, solver, now, elapsed)
@@ -87,8 +88,8 @@ def first_end(
         elapsed = jax.lax.fori_loop(0, _NEWTON_STEPS, newton, high)
         return spikes, elapsed, neuron, attempt(c, solver, now, elapsed)[0]
 
-    def none() -> tuple[Array, Array, Array, Array]:
-        return jnp.zeros_like(found), length, jnp.argmax(threshold), inside[-1]
-
-    spikes, elapsed, neuron, y = jax.lax.cond(unvmap_any(found), refine, none)
-    return found, found & spikes, elapsed, neuron, y
+    whole = jnp.zeros_like(found), length, jnp.zeros((), jnp.int32), inside[-1]
+    # Under `vmap` all search while one does; the others keep their whole step.
+    ended_early = jax.lax.cond(unvmap_any(found), refine, lambda: whole)
+    chosen = jax.tree.map(lambda a, b: jnp.where(found, a, b), ended_early, whole)
+    return found, *chosen

@@ -75,7 +75,7 @@ def solve(problem: Problem, start: Neurons, *, keep_path: bool) -> Progress:
 def _begin(problem: Problem, start: Neurons, keep_path: bool) -> Progress:
     c, solver = problem.c, problem.solver
     spikes, steps = solver.max_spikes, solver.max_steps
-    zero = jnp.zeros((), int)
+    zero = jnp.zeros((), jnp.int32)
     # A tenth of the fastest membrane; the controller takes over from there.
     first = 0.1 * jnp.min(c.C_mem * c.Ut / (c.kappa * c.Itau_mem))
     controller = solver.controller(start.y.dtype)
@@ -84,22 +84,22 @@ def _begin(problem: Problem, start: Neurons, keep_path: bool) -> Progress:
     control = jax.tree.map(jnp.asarray, control)
     moves = path = None
     if keep_path:
-        moves = Move(jnp.zeros((steps,), start.y.dtype), *(jnp.zeros((2, steps), int)))
+        moves = Move(jnp.zeros((steps,), start.y.dtype), *(jnp.zeros((2, steps), jnp.int32)))
         path = jax.tree.map(lambda x: jnp.zeros((steps, *x.shape), x.dtype), start)
     return Progress(
         start,
         problem.upcoming[0],
         zero,
         jnp.full((spikes,), jnp.inf, start.y.dtype),
-        jnp.zeros((spikes,), int),
+        jnp.zeros((spikes,), jnp.int32),
         zero,
         zero,
         zero,
         first,
         control,
         zero,
-        jnp.zeros((spikes,), int),
-        jnp.zeros((len(problem.marks),), int),
+        jnp.zeros((spikes,), jnp.int32),
+        jnp.zeros((len(problem.marks),), jnp.int32),
         moves,
         path,
     )
@@ -135,12 +135,12 @@ def _advance(problem: Problem, p: Progress) -> Progress:
     cut = early | lands | overdue
     proposed = jnp.where(taken & cut, jnp.maximum(proposed, p.length), proposed)
     lands, spiked = lands & ~early & ~overdue, crossed | overdue
-    neuron = jnp.where(overdue, jnp.argmax(now.y - threshold), neuron)
+    neuron = jnp.where(overdue, jnp.argmax(now.y - threshold).astype(jnp.int32), neuron)
     full = spiked & (p.spikes == len(p.times))
-    kind = jnp.where(spiked, SPIKE, jnp.where(lands, stop_kind, NO_EVENT))
+    kind = jnp.where(lands, stop_kind, jnp.where(spiked, SPIKE, NO_EVENT)).astype(jnp.int32)
     index = jnp.where(spiked, neuron, stop_index)
     end = jnp.where(lands, stop, now.t + elapsed)
-    fired = spiked & (jnp.arange(now.y.size) == neuron)
+    fired = spiked & (jnp.arange(now.y.size, dtype=jnp.int32) == neuron)
     after = land(c, now, y, end, fired, problem.arriving(kind, index))
 
     goes_on = taken & ~full
@@ -157,19 +157,19 @@ def _advance(problem: Problem, p: Progress) -> Progress:
             jax.tree.map(lambda xs, x: write(xs, p.steps, x, jnp.array(True)), many, one)
             for many, one in ((moves, Move(elapsed, kind, index)), (path, after))
         )
-    one = goes_on.astype(int)
+    one = goes_on.astype(jnp.int32)
     return Progress(
         jax.tree.map(lambda new, old: jnp.where(goes_on, new, old), after, now),
         jnp.where(goes_on & arrived, problem.upcoming[p.arrival + 1], p.arrival),
-        p.mark + one * marked,
+        p.mark + one * marked.astype(jnp.int32),
         write(p.times, p.spikes, end, spiked),
         write(p.neurons, p.spikes, neuron, spiked),
-        p.spikes + one * spiked,
+        p.spikes + one * spiked.astype(jnp.int32),
         p.steps + one,
         attempts,
         proposed,
         control,
-        jnp.where(full, SPIKES_FULL, jnp.where(exhausted, STEPS_FULL, RUNNING)),
+        jnp.where(full, SPIKES_FULL, jnp.where(exhausted, STEPS_FULL, RUNNING)).astype(jnp.int32),
         write(p.spike_steps, p.spikes, p.steps, spiked),
         write(p.mark_steps, p.mark, p.steps, marked),
         moves,
@@ -181,7 +181,7 @@ def _next_stop(problem: Problem, p: Progress) -> tuple[Array, Array, Array]:
     """Time, kind and index of the next event that is known beforehand."""
     now, times = p.now, problem.events.times
     waiting = jnp.where(now.ready > now.t, now.ready, jnp.inf)
-    first = jnp.argmin(waiting)
+    first = jnp.argmin(waiting).astype(jnp.int32)
     ends = [waiting[first], problem.marks[p.mark]]
     kinds, indices = [READY, GRID], [first, p.mark]
     if len(times):
@@ -190,7 +190,7 @@ def _next_stop(problem: Problem, p: Progress) -> tuple[Array, Array, Array]:
         ends = [jnp.where(p.arrival < len(times), times[arrival], jnp.inf), *ends]
         kinds, indices = [ARRIVAL, *kinds], [arrival, *indices]
     which = jnp.argmin(jnp.stack(ends))
-    return jnp.stack(ends)[which], jnp.asarray(kinds)[which], jnp.stack(indices)[which]
+    return jnp.stack(ends)[which], jnp.asarray(kinds, jnp.int32)[which], jnp.stack(indices)[which]
 
 
 _FIRST_ORDER = (
@@ -245,7 +245,7 @@ def _solve_jvp(primals: Any, tangents: Any, *, keep_path: bool) -> tuple[Progres
 
     total = len(moves.length)
     spare = -total % _CHUNK
-    steps = jnp.arange(total) < found.steps, before, moves, reached, reached_dot
+    steps = jnp.arange(total, dtype=jnp.int32) < found.steps, before, moves, reached, reached_dot
     steps = jax.tree.map(
         lambda x: jnp.pad(x, [(0, spare)] + [(0, 0)] * (x.ndim - 1)).reshape(
             -1, _CHUNK, *x.shape[1:]
@@ -260,7 +260,7 @@ def _solve_jvp(primals: Any, tangents: Any, *, keep_path: bool) -> tuple[Progres
     )
     end_dot, path_dot = jax.lax.scan(chunk, start_dot, steps)
     path_dot = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:total], path_dot)
-    taken = jnp.arange(len(found.times)) < found.spikes
+    taken = jnp.arange(len(found.times), dtype=jnp.int32) < found.spikes
     found = found if keep_path else found._replace(moves=None, path=None)
     return found, jax.tree.map(lambda _: None, found)._replace(
         now=end_dot,
