@@ -5,7 +5,7 @@ output neurons is to fire its first spike at a time of its own for each pattern:
 The event-driven solver gives spike times and their derivatives; there is no time grid and no
 surrogate gradient. Prints the error on the way, and saves loss curve and rasters.
 
-    python examples/train_latencies.py            # a minute on two cores
+    python examples/train_latencies.py            # four minutes on two cores
     python examples/train_latencies.py --short    # a few steps of training
 """
 
@@ -32,7 +32,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 
-PATTERNS, INPUTS, HIDDEN, OUTPUTS = 4, 16, 24, 4
+PATTERNS, INPUTS, HIDDEN, OUTPUTS = 4, 16, 40, 4
 EVENTS, INPUT_TIME, DURATION = 48, 30e-3, 80e-3  # s
 EARLIEST, LATEST = 30e-3, 50e-3  # of the targets, s
 
@@ -45,12 +45,13 @@ def build(seed: int) -> eqpool.Sequential:
     )
 
     def weights(key: Array, shape: tuple[int, int], mean: float) -> Array:
-        return mean * jax.random.uniform(key, shape, minval=0.5, maxval=1.5)
+        # Most of them small, a few large, so that every neuron listens to inputs of its own.
+        return mean * jax.random.exponential(key, shape)
 
     return eqpool.Sequential(
-        eqpool.Linear((INPUTS, HIDDEN), weights(keys[0], (INPUTS, HIDDEN), 0.04)),
+        eqpool.Linear((INPUTS, HIDDEN), weights(keys[0], (INPUTS, HIDDEN), 0.15)),
         eqpool.DynapSim(HIDDEN, **layer),
-        eqpool.Linear((HIDDEN, OUTPUTS), weights(keys[1], (HIDDEN, OUTPUTS), 0.04)),
+        eqpool.Linear((HIDDEN, OUTPUTS), weights(keys[1], (HIDDEN, OUTPUTS), 0.1)),
         eqpool.DynapSim(OUTPUTS, **layer),
     )
 
@@ -80,10 +81,10 @@ def loss(net: eqpool.Sequential, times: Array, channels: Array, targets: Array) 
 
 
 def train(net: Any, data: tuple[Array, Array, Array], steps: int) -> tuple[Any, list[float]]:
-    rate = optax.cosine_decay_schedule(0.03, steps)
+    rate = optax.cosine_decay_schedule(0.05, steps)
     optimiser = optax.multi_transform(
         {
-            "weights": optax.adam(lambda step: 0.1 * rate(step)),
+            "weights": optax.adam(lambda step: 0.2 * rate(step)),
             "currents": eqpool.log_space(optax.adam(rate)),
         },
         eqpool.family_labels,

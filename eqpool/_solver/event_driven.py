@@ -48,24 +48,31 @@ class EventDriven(eqx.Module):
         solver: diffrax.AbstractAdaptiveSolver | None = None,
         stepsize_controller: diffrax.PIDController | None = None,
         max_spikes: int = 1024,
-        max_steps: int = 16384,
+        max_steps: int = 4096,
+        *,
+        adjoint: None = None,
     ):
         """**Arguments:**
 
         - `solver`: a diffrax solver with an error estimate. Default: `diffrax.Tsit5()`.
         - `stepsize_controller`: tolerances, in nats of `Imem/Io` (so `rtol` and `atol` mean the
             same at rest and at threshold), and limits to the step: `dtmax` below the width of a
-            crossing that is only just one. Default: `rtol = atol` = 1e-5 in float32, 1e-9 in
-            float64.
+            crossing that is only just one. Default: `rtol = atol` = 1e-6 in float32, 1e-9 in
+            float64. Gradients want tolerances of 1e-5 or below: at 1e-4 spike times are right to
+            a tenth of a millisecond, and gradients may be off by half.
         - `max_spikes`: the most spikes of all neurons together in one run; more are an error,
             which says at which time it was reached. Default 1024.
         - `max_steps`: the most steps of the solver in one run, rejected ones included; more are an
-            error, too. Default 16384. A derivative keeps the state after each of them.
+            error, too. Default 4096. A derivative has to keep the state after each of so many.
+
+        - `adjoint`: none. Each step is differentiated at the state that the run had there, in
+            forward and reverse mode; there is nothing to choose.
 
         All arguments are static: solvers that are equal by value share compiled functions.
 
         **Raises:** `TypeError` for a solver without an error estimate and for a controller other
-        than `diffrax.PIDController`; `ValueError` for `max_spikes` or `max_steps` below 1.
+        than `diffrax.PIDController`; `ValueError` for `max_spikes` or `max_steps` below 1, and
+        for an adjoint.
         """
         if solver is None:
             solver = diffrax.Tsit5()
@@ -78,6 +85,12 @@ class EventDriven(eqx.Module):
             raise TypeError(
                 "EventDriven: stepsize_controller must be a diffrax.PIDController(rtol=..., "
                 f"atol=...); got {describe(stepsize_controller)}."
+            )
+        if adjoint is not None:
+            raise ValueError(
+                f"EventDriven: there is no adjoint to choose; got {describe(adjoint)}. It "
+                "differentiates each step at the state that the run had there. (BacksolveAdjoint "
+                "could not go back over a spike, which forgets the membrane current.)"
             )
         for name, value in (("max_spikes", max_spikes), ("max_steps", max_steps)):
             if operator.index(value) < 1:
@@ -100,4 +113,4 @@ class EventDriven(eqx.Module):
 
 
 def _tolerance(dtype: Any) -> float:
-    return 1e-9 if jnp.finfo(dtype).bits == 64 else 1e-5
+    return 1e-9 if jnp.finfo(dtype).bits == 64 else 1e-6

@@ -7,11 +7,13 @@ from typing import Any
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
 from .._attribute import FamilyLike
 from .._filters import filter_grad
+from .._solver import EventDriven
 from ._errors import gradient_error, spike_time_error, spike_times, trace_error
 
 
@@ -23,6 +25,8 @@ class Measurement:
 
     - `solver`: its name.
     - `dt`: time step, s.
+    - `setting`: what sets its accuracy, in words: the time step, or the tolerance where events
+        rule.
     - `trace_error`: root mean square error of the traces, in their unit.
     - `spike_time_error`: mean error of spike times, s; `nan` without spikes.
     - `spikes_off`: spikes missing or too many, over all neurons.
@@ -34,6 +38,7 @@ class Measurement:
 
     solver: str
     dt: float
+    setting: str
     trace_error: float
     spike_time_error: float
     spikes_off: int
@@ -104,10 +109,10 @@ def compare_solvers(
 
     def measure(solver: Any, dt: float) -> tuple[Any, Any, list[float]]:
         mod, x = build(solver, dt), drive(dt)
-        (trace, spikes), run_time, compile_time = _timed(run, mod, x, repeats)
+        (trace, spikes), run_time, compile_time = timed(run, mod, x, repeats)
         gradient, gradient_time = None, float("nan")
         if loss is not None:
-            gradient, gradient_time, _ = _timed(filter_grad(loss, family=family), mod, x, repeats)
+            gradient, gradient_time, _ = timed(filter_grad(loss, family=family), mod, x, repeats)
         times = [run_time, gradient_time, compile_time]
         return (np.asarray(trace), spike_times(spikes, dt)), gradient, times
 
@@ -121,6 +126,7 @@ def compare_solvers(
                 Measurement(
                     name,
                     dt,
+                    setting(solver, dt),
                     trace_error(ours, trace),
                     timing,
                     surplus,
@@ -135,7 +141,15 @@ _ENOUGH = 1.0
 """Seconds after which a slow run is not repeated."""
 
 
-def _timed(function: Callable, mod: Any, x: Array, repeats: int) -> tuple[Any, float, float]:
+def setting(solver: Any, dt: float) -> str:
+    """What sets the accuracy of a solver, in words."""
+    if isinstance(solver, EventDriven):
+        rtol = solver.controller(jnp.result_type(float)).rtol
+        return f"rtol {float(rtol):g}"
+    return f"{1e3 * dt:g} ms"
+
+
+def timed(function: Callable, mod: Any, x: Any, repeats: int) -> tuple[Any, float, float]:
     """Result, median run time and compile time."""
     jitted: Any = eqx.filter_jit(function)
     compiled = jitted.lower(mod, x)

@@ -79,9 +79,27 @@ def gradient_error(gradient: Any, reference: Any) -> float:
 
     - `gradient`, `reference`: pytrees of arrays of the same structure.
     """
+    ours, theirs = _flat(gradient, reference)
+    return float(np.linalg.norm(ours - theirs) / np.linalg.norm(theirs))
+
+
+def gradient_cosine(gradient: Any, reference: Any) -> float:
+    """Cosine of the angle between two gradients: 1 if they point the same way.
+
+    `nan` if one of them is zero.
+
+    **Arguments:**
+
+    - `gradient`, `reference`: pytrees of arrays of the same structure.
+    """
+    ours, theirs = _flat(gradient, reference)
+    lengths = np.linalg.norm(ours) * np.linalg.norm(theirs)
+    return float(ours @ theirs / lengths) if lengths > 0.0 else float("nan")
+
+
+def _flat(gradient: Any, reference: Any) -> tuple[np.ndarray, np.ndarray]:
     pairs = [
         [np.ravel(np.asarray(leaf, np.float64)) for leaf in leaves]
         for leaves in zip(jax.tree.leaves(gradient), jax.tree.leaves(reference), strict=True)
     ]
-    ours, theirs = (np.concatenate([pair[i] for pair in pairs]) for i in range(2))
-    return float(np.linalg.norm(ours - theirs) / np.linalg.norm(theirs))
+    return np.concatenate([ours for ours, _ in pairs]), np.concatenate([x for _, x in pairs])

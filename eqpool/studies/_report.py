@@ -13,14 +13,14 @@ def table(found: Sequence[Measurement]) -> str:
 
     - `found`: as of [`eqpool.studies.compare_solvers`][].
     """
-    head = ["solver", "dt", "trace error", "spike time error", "spikes off", "gradient error"]
+    head = ["solver", "setting", "trace error", "spike time error", "spikes off", "gradient error"]
     head += ["run", "gradient", "compile"]
     rows = [head, ["---"] * len(head)]
     for m in found:
         rows.append(
             [
                 m.solver,
-                f"{1e3 * m.dt:g} ms",
+                m.setting,
                 _number(m.trace_error),
                 _number(1e3 * m.spike_time_error, " ms"),
                 str(m.spikes_off),

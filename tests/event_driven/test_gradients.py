@@ -201,3 +201,12 @@ def test_second_derivatives_are_refused(x64):
     assert jax.grad(first)(1.0) > 0.0
     with pytest.raises(RuntimeError, match="first derivatives only"):
         jax.hessian(first)(1.0)
+
+
+@pytest.mark.parametrize("tolerance", [1e-3, 1e-4, 1e-6])
+def test_coarse_steps_in_float32_give_finite_gradients(tolerance):
+    """Stages that overshoot either end of the range must not leave that of the numbers."""
+    mod, events = random_network(3, solver=tight(tolerance))
+    loss = lambda mod: jnp.sum(mod.evolve_events(events, 0.2)[1]["vmem"])
+    gradient = eqx.filter_jit(eqpool.filter_grad(loss))(mod)
+    assert np.isfinite(gradient.w_rec).all() and np.any(gradient.w_rec != 0.0)

@@ -92,3 +92,66 @@ def test_a_step_that_does_not_fit_the_reference():
             build, lambda dt: jnp.zeros((1, 8)), {}, [1e-3], reference=(diffrax.Tsit5(), 3e-4),
             observe=lambda *run: (run[0], run[0]),
         )  # fmt: skip
+
+
+def test_gradient_cosine():
+    a, b = {"x": jnp.array([1.0, 0.0])}, {"x": jnp.array([1.0, 1.0])}
+    np.testing.assert_allclose(studies.gradient_cosine(a, b), np.sqrt(0.5))
+    np.testing.assert_allclose(studies.gradient_cosine(b, {"x": -2 * b["x"]}), -1.0)
+    assert np.isnan(studies.gradient_cosine({"x": jnp.zeros(2)}, b))
+
+
+def test_work_precision(x64):
+    """Grids are off by about a step; the event-driven solver by its tolerance."""
+
+    def exact(tolerance):
+        controller = diffrax.PIDController(rtol=tolerance, atol=tolerance)
+        return eqpool.EventDriven(stepsize_controller=controller), 1e-3
+
+    def net(solver, dt):
+        return eqpool.DynapSim(
+            2, Idc=[2e-10, 4e-10], Itau_mem=eqpool.Parameter(), dt=dt, solver=solver
+        )
+
+    found = studies.work_precision(
+        net,
+        eqpool.Events([5e-3], [0], 8, 0.1),
+        0.06,
+        {
+            "Heun": [(diffrax.Heun(), dt) for dt in (1e-3, 1e-4)],
+            "exact": [exact(tolerance) for tolerance in (1e-4, 1e-7)],
+        },
+        reference=exact(1e-11),
+        loss=lambda spikes, state: (
+            jnp.sum(jnp.where(spikes.valid, spikes.times, 0.0)) + jnp.sum(state["vmem"])
+        ),
+        repeats=1,
+    )
+    heun, ours = found[:2], found[2:]
+    assert [m.setting for m in found] == ["1 ms", "0.1 ms", "rtol 0.0001", "rtol 1e-07"]
+    assert all(m.spikes_off == 0 for m in found)
+    assert 1e-4 < heun[0].spike_time_error < 5e-3 and 1e-5 < heun[1].spike_time_error < 5e-4
+    assert ours[0].spike_time_error < 1e-4 and ours[1].spike_time_error < 1e-7
+    assert ours[1].gradient_error < 1e-5 and ours[1].trace_error < 1e-6
+    assert heun[1].gradient_error > 0.1  # no grid knows how spike times move
+    assert "rtol 1e-07" in studies.table(found)
+    with pytest.raises(ValueError, match=r"whole number of every dt; 0.06 s is not one of 0.007 s"):
+        studies.work_precision(
+            net, eqpool.Events([], [], 8), 0.06, {"Heun": [(diffrax.Heun(), 7e-3)]},
+            reference=exact(1e-4),
+        )  # fmt: skip
+
+
+def test_gradient_memory():
+    """Storing every step takes more memory than recomputing it."""
+
+    def memory(adjoint):
+        controller = diffrax.PIDController(rtol=1e-4, atol=1e-4)
+        solver = eqpool.Diffrax(
+            diffrax.Heun(), stepsize_controller=controller, adjoint=adjoint, max_steps=64
+        )
+        mod = build(solver, 1e-3)
+        loss = lambda mod, x: jnp.sum(mod(x)[1]["vmem"])
+        return studies.gradient_memory(loss, mod, jnp.zeros((20, 8)))
+
+    assert 0 < memory(diffrax.RecursiveCheckpointAdjoint()) < memory(diffrax.DirectAdjoint())

@@ -81,8 +81,9 @@ class LogMembrane(eqx.Module):
 
     def __call__(self, t: Any, y: Float[Array, " N"], start: Any) -> Float[Array, " N"]:
         c, (passes, adapts, lifts) = self.c, start.regime
-        # A step may overshoot the threshold, behind which the equation runs to infinity.
-        y = jnp.minimum(y, log_threshold(c) + 1.0)
+        # A step may look beyond both ends: above threshold the equation runs to infinity, far
+        # below the floor its derivatives leave the range of float32.
+        y = jnp.clip(y, -5.0, log_threshold(c) + 1.0)
         isyn, iahp = self._decayed(t, start)
         imem, iahp = c.Io * jnp.exp(y), jnp.where(adapts, iahp, c.Io)
         excess, Ileak = self._excess(imem, isyn, iahp)

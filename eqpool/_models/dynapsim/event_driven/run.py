@@ -48,7 +48,7 @@ def exact_raster(
     recorded = {}
     if record:
         assert found.path is not None
-        at_marks = jax.tree.map(lambda x: x[found.mark_steps[:steps]], found.path)
+        at_marks = jax.tree.map(lambda x: x[found.mark_steps[:steps] + 1], found.path)
         recorded = jax.vmap(lambda now: _currents(problem, now))(at_marks) | {"spikes": raster}
     return raster, _state(mod, problem, found.now), recorded
 

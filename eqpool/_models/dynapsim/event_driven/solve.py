@@ -41,7 +41,8 @@ class Progress(NamedTuple):
     - `length`, `control`: what the controller proposes, and its state.
     - `status`: `RUNNING`, or which bound was reached.
     - `spike_steps`, `mark_steps`: the step at whose end each spike or grid point is.
-    - `moves`, `path`: every step, and the neurons after it; `None` unless asked for.
+    - `moves`, `path`: every step, and the neurons before the first and after each; `None` unless
+      asked for.
     """
 
     now: Neurons
@@ -85,7 +86,8 @@ def _begin(problem: Problem, start: Neurons, keep_path: bool) -> Progress:
     moves = path = None
     if keep_path:
         moves = Move(jnp.zeros((steps,), start.y.dtype), *(jnp.zeros((2, steps), jnp.int32)))
-        path = jax.tree.map(lambda x: jnp.zeros((steps, *x.shape), x.dtype), start)
+        path = jax.tree.map(lambda x: jnp.zeros((steps + 1, *x.shape), x.dtype), start)
+        path = jax.tree.map(lambda xs, x: xs.at[0].set(x), path, start)
     return Progress(
         start,
         problem.upcoming[0],
@@ -151,12 +153,12 @@ def _advance(problem: Problem, p: Progress) -> Progress:
         return values.at[jnp.where(here & goes_on, place, len(values))].set(value, mode="drop")
 
     marked, arrived = kind == GRID, kind == ARRIVAL
-    moves, path = p.moves, p.path
-    if path is not None:
-        moves, path = (
-            jax.tree.map(lambda xs, x: write(xs, p.steps, x, jnp.array(True)), many, one)
-            for many, one in ((moves, Move(elapsed, kind, index)), (path, after))
+    moves, path, always = p.moves, p.path, jnp.array(True)
+    if moves is not None and path is not None:
+        moves = jax.tree.map(
+            lambda xs, x: write(xs, p.steps, x, always), moves, Move(elapsed, kind, index)
         )
+        path = jax.tree.map(lambda xs, x: write(xs, p.steps + 1, x, always), path, after)
     one = goes_on.astype(jnp.int32)
     return Progress(
         jax.tree.map(lambda new, old: jnp.where(goes_on, new, old), after, now),
@@ -214,7 +216,7 @@ def _solve_jvp(primals: Any, tangents: Any, *, keep_path: bool) -> tuple[Progres
     # Silently wrong otherwise: a second derivative would also need to know how kinks move.
     moves, path = nondifferentiable((found.moves, found.path), msg=_FIRST_ORDER)
     assert moves is not None and path is not None
-    before = jax.tree.map(lambda x, xs: jnp.concatenate([x[None], xs[:-1]]), start, path)
+    before = jax.tree.map(lambda x: x[:-1], path)
 
     # What comes from outside, for all steps at once: its derivative is then one scatter.
     def outside(problem: Problem) -> Any:
@@ -224,8 +226,11 @@ def _solve_jvp(primals: Any, tangents: Any, *, keep_path: bool) -> tuple[Progres
 
     reached, reached_dot = eqx.filter_jvp(outside, (problem,), (problem_dot,))
 
+    def wanted(dot: Neurons) -> Any:
+        return dot if keep_path else dot.t
+
     @functools.partial(jax.checkpoint, prevent_cse=False)
-    def one(dot: Neurons, step: Any) -> tuple[Neurons, Neurons]:
+    def one(dot: Neurons, step: Any) -> tuple[Neurons, Any]:
         active, before, move, reached, reached_dot = step
         _, after_dot = eqx.filter_jvp(
             lambda c, now, reached: replay(c, problem.solver, now, move, *reached),
@@ -233,11 +238,12 @@ def _solve_jvp(primals: Any, tangents: Any, *, keep_path: bool) -> tuple[Progres
             (problem_dot.c, dot, reached_dot),
         )
         after_dot = jax.tree.map(lambda new, old: jnp.where(active, new, old), after_dot, dot)
-        return after_dot, after_dot
+        return after_dot, wanted(after_dot)
 
-    def chunk(dot: Neurons, steps: Any) -> tuple[Neurons, Neurons]:
-        def idle() -> tuple[Neurons, Neurons]:
-            return dot, jax.tree.map(lambda x: jnp.zeros((_CHUNK, *x.shape), x.dtype), dot)
+    def chunk(dot: Neurons, steps: Any) -> tuple[Neurons, Any]:
+        def idle() -> tuple[Neurons, Any]:
+            many = jax.tree.map(lambda x: jnp.zeros((_CHUNK, *x.shape), x.dtype), wanted(dot))
+            return dot, many
 
         # Under `vmap` too, nothing is done for places that no run has used.
         active = unvmap_any(steps[0][0])
@@ -261,9 +267,11 @@ def _solve_jvp(primals: Any, tangents: Any, *, keep_path: bool) -> tuple[Progres
     end_dot, path_dot = jax.lax.scan(chunk, start_dot, steps)
     path_dot = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:total], path_dot)
     taken = jnp.arange(len(found.times), dtype=jnp.int32) < found.spikes
-    found = found if keep_path else found._replace(moves=None, path=None)
+    spike_dots = (path_dot.t if keep_path else path_dot)[found.spike_steps]
+    if keep_path:
+        path_dot = jax.tree.map(lambda x, xs: jnp.concatenate([x[None], xs]), start_dot, path_dot)
+    else:
+        found, path_dot = found._replace(moves=None, path=None), None
     return found, jax.tree.map(lambda _: None, found)._replace(
-        now=end_dot,
-        times=jnp.where(taken, path_dot.t[found.spike_steps], 0.0),
-        path=path_dot if keep_path else None,
+        now=end_dot, times=jnp.where(taken, spike_dots, 0.0), path=path_dot
     )
