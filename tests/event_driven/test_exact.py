@@ -74,6 +74,7 @@ def test_random_networks_spike_as_in_scipy(seed, x64):
     np.testing.assert_allclose(spikes.times[:count], times, rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "solver", [diffrax.Heun(), diffrax.Dopri8(), diffrax.Kvaerno5()], ids=lambda s: type(s).__name__
 )

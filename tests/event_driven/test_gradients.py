@@ -107,6 +107,7 @@ def test_every_parameter_of_one_neuron(drive, x64):
     check(loss, values, names)
 
 
+@pytest.mark.slow
 def test_a_recurrent_network_and_its_final_state(x64):
     """Weights, inputs, start values; spike times and the state at the end."""
     mod, events = random_network(0, n=8, num_events=60, duration=0.15, solver=tight())
@@ -179,6 +180,7 @@ def test_no_derivative_through_a_raster():
     np.testing.assert_array_equal(gradient.Itau_mem, 0.0)
 
 
+@pytest.mark.slow
 def test_gradients_of_a_record_on_a_grid(x64):
     """With `record=True` the traces have exact derivatives across spikes, too."""
     mod = eqpool.DynapSim(2, Idc=[2e-10, 4e-10], synapses=("ampa",), solver=tight())

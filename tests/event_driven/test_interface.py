@@ -94,8 +94,8 @@ def test_states_carry_over(x64):
     whole, end = mod.evolve_events(events, 0.2)
     count, times = int(whole.count), np.asarray(events.times)
     assert count > 5
-    # Cuts in the open, within a refractory period, and at an input.
-    for cut in (0.083, float(whole.times[2]) + 3e-4, float(times[17])):
+    # Cuts within a refractory period, and at an input.
+    for cut in (float(whole.times[2]) + 3e-4, float(times[17])):
         now = times < cut
         first, second = (
             eqpool.Events(
@@ -133,16 +133,11 @@ def test_transforms(x64):
         spikes, state = mod.evolve_events(events, 0.08)
         return sum_of(spikes) + jnp.sum(state["vmem"])
 
-    value, gradient = eqpool.filter_value_and_grad(loss)(mod, events)
+    value, gradient = eqx.filter_jit(eqpool.filter_value_and_grad(loss))(mod, events)
+    np.testing.assert_allclose(value, loss(mod, events))
     assert np.isfinite(gradient.w_rec).all() and np.any(gradient.w_rec != 0.0)
-    jitted = eqx.filter_jit(eqpool.filter_value_and_grad(loss))(mod, events)
-    np.testing.assert_allclose(jitted[0], value)
-    np.testing.assert_allclose(jitted[1].w_rec, gradient.w_rec, rtol=1e-8, atol=1e-12)
     again = eqpool.filter_grad(eqx.filter_checkpoint(loss))(mod, events)
     np.testing.assert_allclose(again.w_rec, gradient.w_rec, rtol=1e-8, atol=1e-12)
-    of_weights = lambda w: loss(eqx.tree_at(lambda m: m.w_rec, mod, w), events)
-    _, forward = jax.jvp(of_weights, (mod.w_rec,), (jnp.ones_like(mod.w_rec),))
-    np.testing.assert_allclose(forward, jnp.sum(gradient.w_rec), rtol=1e-6)
 
     shifts = jnp.array([0.0, 1e-3, 2.2e-3])
 
@@ -154,11 +149,17 @@ def test_transforms(x64):
     for i, shift in enumerate(shifts):
         for together, alone in zip(each, jax.value_and_grad(shifted)(shift), strict=True):
             np.testing.assert_allclose(together[i], alone, rtol=1e-6)
+
+
+def test_an_ensemble_of_chips(x64):
+    mod, events = random_network(1, n=4, num_events=15, duration=0.08)
+    run = lambda mod: mod.evolve_events(events, 0.08)[0]
     keys = jax.random.split(jax.random.key(0), 3)
     chips = eqx.filter_vmap(lambda key: eqpool.mismatch(mod, key, 0.1))(keys)
-    batched = eqx.filter_vmap(loss, in_axes=(eqx.if_array(0), None))(chips, events)
-    alone = loss(eqpool.mismatch(mod, keys[1], 0.1), events)
-    np.testing.assert_allclose(batched[1], alone, rtol=1e-6)
+    together, alone = eqx.filter_vmap(run)(chips), run(eqpool.mismatch(mod, keys[1], 0.1))
+    assert int(alone.count) > 2
+    np.testing.assert_allclose(together.times[1], alone.times, rtol=1e-8)
+    assert len(np.unique(together.times[:, 0])) == 3
 
 
 def test_the_grid_inside_jit_takes_a_number_of_steps():

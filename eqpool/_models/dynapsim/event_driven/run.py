@@ -13,8 +13,9 @@ from ...._events import Events
 from ...._types import NestedDict
 from ..coefficients import coefficients
 from .flow import Neurons
+from .loop import Progress, SPIKES_FULL
 from .problem import Problem, upcoming
-from .solve import Progress, solve, SPIKES_FULL
+from .solve import solve
 
 
 def exact_events(mod: Any, events: Events, duration: Float[Array, ""]) -> tuple[Events, NestedDict]:

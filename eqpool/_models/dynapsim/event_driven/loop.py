@@ -1,0 +1,197 @@
+"""The run from event to event: steps that end at the next event."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from .flow import ARRIVAL, attempt, GRID, land, log_threshold, Move, Neurons, READY, SPIKE, STEP
+from .problem import Problem
+from .search import first_end, look_inside
+
+
+RUNNING, SPIKES_FULL, STEPS_FULL = range(3)
+
+
+class Progress(NamedTuple):
+    """The state of the loop, and after it what it found.
+
+    **Attributes:**
+
+    - `now`: the neurons.
+    - `arrival`, `mark`: the next input event and the next grid point.
+    - `times`, `neurons`: of the spikes so far, which are `spikes` in number.
+    - `steps`, `attempts`: steps taken, and tried.
+    - `length`, `control`: what the controller proposes, and its state.
+    - `status`: `RUNNING`, or which bound was reached.
+    - `spike_steps`, `mark_steps`: the step at whose end each spike or grid point is.
+    - `moves`, `path`: every step, and the neurons before the first and after each; `None` unless
+      asked for.
+    """
+
+    now: Neurons
+    arrival: Int[Array, ""]
+    mark: Int[Array, ""]
+    times: Float[Array, " S"]
+    neurons: Int[Array, " S"]
+    spikes: Int[Array, ""]
+    steps: Int[Array, ""]
+    attempts: Int[Array, ""]
+    length: Float[Array, ""]
+    control: Any
+    status: Int[Array, ""]
+    spike_steps: Int[Array, " S"]
+    mark_steps: Int[Array, " G"]
+    moves: Move | None
+    path: Neurons | None
+
+
+def begin(problem: Problem, start: Neurons, keep_path: bool) -> Progress:
+    """Before the first step."""
+    c, solver = problem.c, problem.solver
+    spikes, steps = solver.max_spikes, solver.max_steps
+    zero = jnp.zeros((), jnp.int32)
+    # A tenth of the fastest membrane; the controller takes over from there.
+    first = 0.1 * jnp.min(c.C_mem * c.Ut / (c.kappa * c.Itau_mem))
+    controller = solver.controller(start.y.dtype)
+    one = jnp.ones((), start.y.dtype)
+    _, control = controller.init(None, 0 * one, one, start.y, one, None, None, 5)  # pyright: ignore
+    control = jax.tree.map(jnp.asarray, control)
+    moves = path = None
+    if keep_path:
+        moves = Move(jnp.zeros((steps,), start.y.dtype), *(jnp.zeros((2, steps), jnp.int32)))
+        path = jax.tree.map(lambda x: jnp.zeros((steps + 1, *x.shape), x.dtype), start)
+        path = jax.tree.map(lambda xs, x: xs.at[0].set(x), path, start)
+    return Progress(
+        now=start,
+        arrival=problem.upcoming[0],
+        mark=zero,
+        times=jnp.full((spikes,), jnp.inf, start.y.dtype),
+        neurons=jnp.zeros((spikes,), jnp.int32),
+        spikes=zero,
+        steps=zero,
+        attempts=zero,
+        length=first,
+        control=control,
+        status=zero,
+        spike_steps=jnp.zeros((spikes,), jnp.int32),
+        mark_steps=jnp.zeros((len(problem.marks),), jnp.int32),
+        moves=moves,
+        path=path,
+    )
+
+
+def advance(problem: Problem, p: Progress) -> Progress:
+    """Tries one step, up to the next event at most."""
+    end = _attempt(problem, p)
+    arriving = problem.arriving(end.kind, end.which)
+    fired = (end.kind == SPIKE) & (jnp.arange(p.now.y.size, dtype=jnp.int32) == end.which)
+    after = land(problem.c, p.now, end.y, end.t, fired, arriving)
+
+    spiked, marked, arrived = (end.kind == kind for kind in (SPIKE, GRID, ARRIVAL))
+    full = end.taken & spiked & (p.spikes == len(p.times))
+    taken = end.taken & ~full
+    attempts = p.attempts + 1
+    exhausted = (attempts >= problem.solver.max_steps) & (problem.marks[-1] > end.t)
+    status = jnp.where(full, SPIKES_FULL, jnp.where(exhausted, STEPS_FULL, RUNNING))
+
+    def write(values: Array, place: Array, value: Array, here: Any = True) -> Array:
+        return values.at[jnp.where(taken & here, place, len(values))].set(value, mode="drop")
+
+    def count(here: Array) -> Array:
+        return (taken & here).astype(jnp.int32)
+
+    moves, path = p.moves, p.path
+    if moves is not None and path is not None:
+        move = Move(end.elapsed, end.kind, end.which)
+        moves = jax.tree.map(lambda xs, x: write(xs, p.steps, x), moves, move)
+        path = jax.tree.map(lambda xs, x: write(xs, p.steps + 1, x), path, after)
+    return Progress(
+        now=jax.tree.map(lambda new, old: jnp.where(taken, new, old), after, p.now),
+        arrival=jnp.where(taken & arrived, problem.upcoming[p.arrival + 1], p.arrival),
+        mark=p.mark + count(marked),
+        times=write(p.times, p.spikes, end.t, spiked),
+        neurons=write(p.neurons, p.spikes, end.which, spiked),
+        spikes=p.spikes + count(spiked),
+        steps=p.steps + taken.astype(jnp.int32),
+        attempts=attempts,
+        length=end.proposed,
+        control=end.control,
+        status=status.astype(jnp.int32),
+        spike_steps=write(p.spike_steps, p.spikes, p.steps, spiked),
+        mark_steps=write(p.mark_steps, p.mark, p.steps, marked),
+        moves=moves,
+        path=path,
+    )
+
+
+class _End(NamedTuple):
+    """Where a step ended, and why; what the controller makes of it."""
+
+    taken: Array
+    t: Array
+    elapsed: Array
+    y: Array
+    kind: Array
+    which: Array
+    proposed: Array
+    control: Any
+
+
+def _attempt(problem: Problem, p: Progress) -> _End:
+    c, solver, now = problem.c, problem.solver, p.now
+    above = now.y - log_threshold(c)
+    overdue = jnp.any(above >= 0.0)
+    stop, stop_kind, stop_index = _next_stop(problem, p)
+    lands = p.length >= stop - now.t
+    length = jnp.where(overdue, 0.0, jnp.where(lands, stop - now.t, p.length))
+
+    y, error, dense = attempt(c, solver, now, length)
+    method, controller = solver.method(length.dtype), solver.controller(length.dtype)
+    accepted, _, proposed, _, control, _ = controller.adapt_step_size(
+        jnp.zeros_like(length), length, now.y, y, None, error, method.error_order(None), p.control
+    )
+    proposed = proposed - jnp.where(accepted, length, 0.0)
+    inside = look_inside(method, dense, y, length)
+    # It went below the floor and came up again: a shorter step has to tell the two apart.
+    dips = (now.y > 0.0) & jnp.any(inside < -controller.atol, 0) & (inside[-1] > inside[-2])
+    dips = jnp.any(dips)
+    proposed = jnp.where(dips, 0.5 * length, proposed)
+    taken = jnp.logical_and(accepted, ~dips)
+
+    inside, searched = (jnp.where(taken, x, y) for x, y in ((inside, now.y[None]), (length, 0.0)))
+    early, crossed, elapsed, neuron, y = first_end(c, solver, now, inside, dense, searched)
+    elapsed = jnp.where(taken, elapsed, length)
+    # A step that an event has cut short says nothing against longer ones.
+    cut = taken & (early | lands | overdue)
+    proposed = jnp.where(cut, jnp.maximum(proposed, p.length), proposed)
+
+    lands, spiked = lands & ~early & ~overdue, crossed | overdue
+    neuron = jnp.where(overdue, jnp.argmax(above).astype(jnp.int32), neuron)
+    return _End(
+        taken=taken,
+        t=jnp.where(lands, stop, now.t + elapsed),
+        elapsed=elapsed,
+        y=y,
+        kind=jnp.where(lands, stop_kind, jnp.where(spiked, SPIKE, STEP)).astype(jnp.int32),
+        which=jnp.where(spiked, neuron, stop_index),
+        proposed=proposed,
+        control=control,
+    )
+
+
+def _next_stop(problem: Problem, p: Progress) -> tuple[Array, Array, Array]:
+    """Time, kind and index of the next event that is known beforehand."""
+    now, times = p.now, problem.events.times
+    waiting = jnp.where(now.ready > now.t, now.ready, jnp.inf)
+    first = jnp.argmin(waiting).astype(jnp.int32)
+    ends = [waiting[first], problem.marks[p.mark]]
+    kinds, indices = [READY, GRID], [first, p.mark]
+    if len(times):
+        # In front: of events at the same time, an arrival comes before the end of the run.
+        arrival = jnp.minimum(p.arrival, len(times) - 1)
+        ends = [jnp.where(p.arrival < len(times), times[arrival], jnp.inf), *ends]
+        kinds, indices = [ARRIVAL, *kinds], [arrival, *indices]
+    which = jnp.argmin(jnp.stack(ends))
+    return jnp.stack(ends)[which], jnp.asarray(kinds, jnp.int32)[which], jnp.stack(indices)[which]
