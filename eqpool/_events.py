@@ -111,7 +111,7 @@ class Events(eqx.Module):
         )
 
     @classmethod
-    def from_raster(cls, raster: Float[Array, "T N"], dt: Float[ArrayLike, ""]) -> "Events":
+    def from_raster(cls, raster: Float[ArrayLike, "T N"], dt: Float[ArrayLike, ""]) -> "Events":
         """An event at the end of each step for each channel that spikes in it.
 
         **Arguments:**
@@ -159,7 +159,7 @@ class Events(eqx.Module):
         """What each event brings to each channel; zeros in the places that are not taken."""
         return jax.vmap(self.row)(_places(self.times))
 
-    def raster(self, dt: float, num_steps: int) -> Float[Array, "T N"]:
+    def raster(self, dt: Float[ArrayLike, ""], num_steps: int) -> Float[Array, "T N"]:
         """Spikes in each step of a grid, `(num_steps, num_channels)`.
 
         A spike belongs to the step in which it falls; on the border of two, to the later one,

@@ -3,7 +3,7 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from ...._events import Events
 from ...._solver import EventDriven
@@ -23,7 +23,7 @@ class Problem(eqx.Module):
     c: Coefficients
     solver: EventDriven
     events: Events
-    upcoming: Int[Array, " M+1"]
+    upcoming: Int[Array, " Places"]
     marks: Float[Array, " G"]
     w_rec: Float[Array, "N N *K"] | None
 
@@ -50,7 +50,7 @@ class Problem(eqx.Module):
         return jnp.where(move.kind == ARRIVAL, arrival, mark)
 
 
-def upcoming(takes_part: Array) -> Int[Array, " M+1"]:
+def upcoming(takes_part: Bool[Array, " M"]) -> Int[Array, " M+1"]:
     """For each place, the first one at or after it that takes part; M where there is none."""
     places = len(takes_part)
     index = jnp.where(takes_part, jnp.arange(places, dtype=jnp.int32), places)
