@@ -25,10 +25,3 @@ def promotion():
     """Standard dtype promotion, for what is not ours: optax mixes integers and floats."""
     with jax.numpy_dtype_promotion("standard"):
         yield
-
-
-@pytest.fixture(autouse=True, scope="module")
-def forget_what_was_compiled():
-    """Each compiled function holds memory maps, of which a process may have some ten thousand."""
-    yield
-    jax.clear_caches()

@@ -59,7 +59,9 @@ def test_reference_spike_times_with_frozen_adaptation(x64):
         assert fired >= 4
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize(
+    "seed", [*range(8), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(8, 20))]
+)
 def test_random_networks_spike_as_in_scipy(seed, x64):
     """The same neurons in the same order, within a microsecond."""
     mod, events = random_network(seed)
@@ -91,6 +93,7 @@ def test_any_adaptive_solver_finds_the_same_spikes(solver, x64):
     np.testing.assert_allclose(found.times[:count], expected.times[:count], rtol=0, atol=2e-6)
 
 
+@pytest.mark.slow
 def test_solvers_on_a_grid_converge_to_it(x64):
     """Exact spike times are the limit of a fine grid."""
     mod, events = random_network(5, n=6, num_events=30, duration=0.1)

@@ -57,8 +57,8 @@ PHYSICS = [
 @pytest.mark.parametrize(
     "drive",
     [
-        "constant",
         "inhibited",
+        pytest.param("constant", marks=pytest.mark.slow),
         pytest.param("excited", marks=pytest.mark.slow),
         pytest.param("shunted", marks=pytest.mark.slow),
         pytest.param("nmda", marks=pytest.mark.slow),
@@ -159,6 +159,7 @@ def test_a_network_of_two_layers(x64):
           names)  # fmt: skip
 
 
+@pytest.mark.slow
 def test_shifting_the_input_shifts_everything(x64):
     """In a network at rest the derivatives wrt all input times add up to one per spike."""
     net = two_layers(eqpool.EventDriven())
@@ -174,6 +175,7 @@ def test_shifting_the_input_shifts_everything(x64):
     np.testing.assert_allclose(jax.jacrev(last)(0.0), 1.0, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_no_derivative_through_a_raster():
     mod = eqpool.DynapSim(2, Idc=1e-10, Itau_mem=eqpool.Parameter(), solver=eqpool.EventDriven())
     gradient = eqpool.filter_grad(lambda mod: jnp.sum(mod(jnp.zeros((60, 8)))[0]))(mod)
@@ -193,19 +195,9 @@ def test_gradients_of_a_record_on_a_grid(x64):
     check(trace, [mod.Idc, mod.C_ref], ["Idc", "C_ref"])
 
 
-def test_second_derivatives_are_refused(x64):
-    mod = one_neuron(("ampa",), Idc=1e-10)
-
-    def first(scale):
-        changed = eqx.tree_at(lambda m: m.C_mem, mod, mod.C_mem * scale)
-        return changed.evolve_events(eqpool.Events([], [], 1), 0.1)[0].first_times(0.1)[0]
-
-    assert jax.grad(first)(1.0) > 0.0
-    with pytest.raises(RuntimeError, match="first derivatives only"):
-        jax.hessian(first)(1.0)
-
-
-@pytest.mark.parametrize("tolerance", [1e-3, 1e-4, 1e-6])
+@pytest.mark.parametrize(
+    "tolerance", [1e-4, *(pytest.param(t, marks=pytest.mark.slow) for t in (1e-3, 1e-6))]
+)
 def test_coarse_steps_in_float32_give_finite_gradients(tolerance):
     """Stages that overshoot either end of the range must not leave that of the numbers."""
     mod, events = random_network(3, solver=tight(tolerance))

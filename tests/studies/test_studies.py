@@ -101,6 +101,7 @@ def test_gradient_cosine():
     assert np.isnan(studies.gradient_cosine({"x": jnp.zeros(2)}, b))
 
 
+@pytest.mark.slow
 def test_work_precision(x64):
     """Grids are off by about a step; the event-driven solver by its tolerance."""
 
@@ -142,6 +143,7 @@ def test_work_precision(x64):
         )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_gradient_memory():
     """Storing every step takes more memory than recomputing it."""
 

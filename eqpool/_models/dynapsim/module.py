@@ -37,10 +37,10 @@ from .declare import (
 )
 from .feedback import AbstractFeedback, as_feedback
 from .simulate import simulate, simulate_events
-from .specification import Specified
+from .specification import AbstractSpecified
 
 
-class DynapSim(Specified):
+class DynapSim(AbstractSpecified):
     r"""DYNAP-SE2 silicon neurons: adaptive exponential integrate and fire, in currents.
 
     Each neuron has a membrane current $I_{mem}$ with positive feedback, an adaptation current

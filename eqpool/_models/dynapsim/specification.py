@@ -51,7 +51,7 @@ def quantity(name: str, doc: str) -> Any:
     return property(value, doc=doc)
 
 
-class Specified(AbstractModule):
+class AbstractSpecified(AbstractModule):
     """What a `DynapSim` has of time constants, gain ratios and pulse widths."""
 
     @classmethod

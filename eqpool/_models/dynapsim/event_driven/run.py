@@ -114,7 +114,6 @@ class _BoundReached:
     value: int
 
     def __getitem__(self, bits: int) -> str:
-
         time = float(np.asarray(bits, np.int32).view(np.float32))
         what = "spikes" if self.bound == "max_spikes" else "steps of the solver"
         return (
