@@ -114,7 +114,10 @@ SPIKING = {
 }
 
 
-@pytest.mark.parametrize("name", SPIKING)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow if "Kvaerno" in name else ()) for name in SPIKING],
+)
 @pytest.mark.parametrize("row", range(3))
 def test_spike_times_converge_to_the_exact_ones(name, row, x64):
     """All spikes of all neurons, adaptation included, at steps that fall by a factor of 4."""

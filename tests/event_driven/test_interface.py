@@ -91,6 +91,7 @@ def test_no_time_at_all():
     np.testing.assert_allclose(state["imem"], 5e-13)
 
 
+@pytest.mark.slow
 def test_states_carry_over(x64):
     """Two parts of a run, cut anywhere, are one run up to the tolerance of the solver."""
     mod, events = random_network(2, n=20, num_events=100, duration=0.2)
