@@ -189,6 +189,11 @@ EVENT_CASES = {
         ValueError,
         r"max_spikes must be at least 1; got 0",
     ),
+    "adjoint of an event-driven run": (
+        lambda: EventDriven(adjoint=diffrax.BacksolveAdjoint()),  # pyright: ignore
+        ValueError,
+        r"there is no adjoint to choose; got BacksolveAdjoint.*could not go back over a spike",
+    ),
     "event-driven rates": (
         lambda: eqpool.RateJax(2, solver=EventDriven()),
         TypeError,
