@@ -50,6 +50,11 @@ EVENT_CASES = {
         ValueError,
         r"comes after the end of the run; make `duration` longer.* Event 1 has time 0\.5",
     ),
+    "event behind the last step": (
+        lambda: mod().evolve_events(events(0.0, 0.5), num_steps=300),
+        EquinoxRuntimeError,
+        r"DynapSim: Events: an event comes after the end of the run",
+    ),
     "event without channel": (
         lambda: Events([0.1], [2], 2),
         ValueError,

@@ -326,5 +326,5 @@ def _evolve_events(
     duration: Float[Array, ""] | None,
     num_steps: int | None,
 ) -> tuple[Events, NestedDict]:
-    events, duration = check_values(module, events, duration)
+    events, duration = check_values(module, events, duration, num_steps)
     return module.run_events(events, duration, num_steps)

@@ -69,10 +69,15 @@ def run_time(
 
 
 def check_values(
-    module: Any, events: Events, duration: Float[Array, ""] | None
+    module: Any, events: Events, duration: Float[Array, ""] | None, num_steps: int | None
 ) -> tuple[Events, Float[Array, ""] | None]:
     """The same, with an error at run time for what is wrong with their values."""
-    last = jnp.asarray(jnp.inf if duration is None else duration, events.times.dtype)
+    last = duration
+    if last is None:
+        # The end of a last step may be rounded either way.
+        ends = [num_steps * leaf for path, _, leaf in tagged_leaves(module) if path[-1] == "dt"]
+        last = 1.000001 * jnp.min(jnp.stack(ends)) if ends else jnp.inf
+    last = jnp.asarray(last, events.times.dtype)
     for bad, message in events.faults(last):
         events = eqx.error_if(events, jnp.any(bad), f"{module.full_name}: {message}")
     if duration is not None:
