@@ -2,7 +2,7 @@
 
 from importlib.metadata import version as _version
 
-from . import physics as physics, studies as studies
+from . import graph as graph, io as io, physics as physics, studies as studies
 from ._attribute import (
     AbstractAttribute as AbstractAttribute,
     Blueprint as Blueprint,
@@ -18,7 +18,12 @@ from ._attribute import (
     unit_eigs as unit_eigs,
     xavier as xavier,
 )
-from ._combinators import Sequential as Sequential
+from ._combinators import (
+    FFwdStack as FFwdStack,
+    from_graph as from_graph,
+    Residual as Residual,
+    Sequential as Sequential,
+)
 from ._errors import debug_mode as debug_mode
 from ._events import Events as Events
 from ._filters import (
@@ -36,12 +41,26 @@ from ._models import (
     AbstractFeedback as AbstractFeedback,
     DynapSim as DynapSim,
     ExponentialFeedback as ExponentialFeedback,
+    ExpSmooth as ExpSmooth,
+    ExpSmoothJax as ExpSmoothJax,
+    ExpSyn as ExpSyn,
+    ExpSynJax as ExpSynJax,
     Instant as Instant,
+    InstantJax as InstantJax,
+    LIF as LIF,
+    LIFJax as LIFJax,
     Linear as Linear,
+    LinearJax as LinearJax,
+    LogSoftmax as LogSoftmax,
+    LogSoftmaxJax as LogSoftmaxJax,
     mismatch as mismatch,
+    Rate as Rate,
     RateEulerJax as RateEulerJax,
     RateJax as RateJax,
     SigmoidFeedback as SigmoidFeedback,
+    Softmax as Softmax,
+    SoftmaxJax as SoftmaxJax,
+    Threshold as Threshold,
 )
 from ._module import AbstractModule as AbstractModule, initialise as initialise
 from ._solver import (
@@ -69,6 +88,7 @@ from ._training import (
     mse as mse,
     time_average as time_average,
 )
+from .io import from_nir as from_nir, to_nir as to_nir
 
 
 __version__ = _version("eqpool")

@@ -2,6 +2,7 @@
 
 import contextlib
 import difflib
+import importlib
 import os
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -28,6 +29,17 @@ def suggestion(name: str, names: Iterable[str]) -> str:
     """` Did you mean 'tau'?`, or nothing where no name is close."""
     close = difflib.get_close_matches(name, list(names), n=1)
     return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def extra(module: str, name: str) -> Any:
+    """A module that not everyone has, or an `ImportError` that names the extra it comes with."""
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f"This needs {module.partition('.')[0]}; install it with `pip install "
+            f"'eqpool[{name}]'`."
+        ) from error
 
 
 _debug = os.environ.get("EQPOOL_DEBUG", "0") not in ("", "0")

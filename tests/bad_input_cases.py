@@ -17,6 +17,7 @@ import eqpool
 from eqpool import Constant, Parameter, RateJax
 from tests.bad_input_dynapsim import DYNAPSIM_CASES
 from tests.bad_input_events import EVENT_CASES
+from tests.bad_input_timed import TIMED_CASES
 
 
 def network():
@@ -151,7 +152,7 @@ CASES = {
     "NaN weights in Linear": (
         lambda: eqpool.Linear((1, 2), weight=[[np.nan, 1.0]]),
         ValueError,
-        "Linear.weight: every value must be finite",
+        "LinearJax.weight: every value must be finite",
     ),
     "NaN through set_attributes": (
         lambda: rate().set_attributes({"tau": np.nan}),
@@ -182,17 +183,12 @@ CASES = {
     "transposed weight": (
         lambda: eqpool.Linear((2, 3), weight=np.ones((3, 2))),
         ValueError,
-        r"Linear.weight: has shape \(3, 2\), expected \(2, 3\) = \(N_in, N\)",
+        r"LinearJax.weight: has shape \(3, 2\), expected \(2, 3\) = \(N_in, N\)",
     ),
     "w_rec without has_rec": (
         lambda: rate(w_rec=np.ones((4, 4))),
         ValueError,
         "RateJax: w_rec was given, but has_rec is False; pass has_rec=True",
-    ),
-    "bias without has_bias": (
-        lambda: eqpool.Linear((2, 3), bias=np.ones(3)),
-        ValueError,
-        "Linear: bias was given, but has_bias is False; pass has_bias=True",
     ),
     "a rate layer that changes the size": (
         lambda: RateJax((4, 5)),
@@ -208,7 +204,7 @@ CASES = {
     "one size for Linear": (
         lambda: eqpool.Linear(4),
         ValueError,
-        r"Linear: shape must be \(N_in, N_out\); got 4",
+        r"LinearJax: shape must be \(N_in, N_out\); got 4",
     ),
     # names
     "unknown activation": (
@@ -232,9 +228,9 @@ CASES = {
         r"Sequential.1_RateJax has no attribute 'taus'. Did you mean 'tau'\? It has 'w_rec', 'tau'",
     ),
     "a misspelt submodule": (
-        lambda: network().set_attributes({"1_Rate": {"tau": 1.0}}),
+        lambda: network().set_attributes({"1_Rat": {"tau": 1.0}}),
         ValueError,
-        r"Sequential has no attribute '1_Rate'. Did you mean '1_RateJax'\? It has '0_Linear'",
+        r"Sequential has no attribute '1_Rat'. Did you mean '1_RateJax'\? It has '0_LinearJax'",
     ),
     "a value where a dictionary belongs": (
         lambda: network().set_attributes({"1_RateJax": 1.0}),
@@ -269,7 +265,7 @@ CASES = {
     "a module that nobody has": (
         lambda: network()["RateJax"],
         KeyError,
-        "Sequential has no module 'RateJax'; it has '0_Linear', '1_RateJax'",
+        "Sequential has no module 'RateJax'; it has '0_LinearJax', '1_RateJax'",
     ),
     "a family that nobody has": (
         lambda: eqpool.partition(network(), "tau"),
@@ -326,12 +322,12 @@ CASES = {
     "sizes that do not fit": (
         lambda: eqpool.Sequential(eqpool.Linear((3, 5)), RateJax(4, name="hidden")),
         ValueError,
-        r"module 0 \(Linear, shape \(3, 5\)\) has 5 outputs, but module 1 \(RateJax 'hidden', sh",
+        r"module 0 \(LinearJax, shape \(3, 5\)\) has 5 outputs, but module 1 \(RateJax 'hidden'",
     ),
     "a function that is none": (
         lambda: eqpool.Instant(3, 4),
         TypeError,
-        "Instant.function: must be a function; got int 4",
+        "InstantJax.function: must be a function; got int 4",
     ),
     "a wrapper that contradicts the declaration": (
         lambda: rate(tau=Parameter(np.ones(4), shape=(5,))),
@@ -364,7 +360,7 @@ def adjoint():
     return diffrax.DirectAdjoint()
 
 
-CASES |= DYNAPSIM_CASES | EVENT_CASES
+CASES |= DYNAPSIM_CASES | EVENT_CASES | TIMED_CASES
 
 
 def outcome(name: str) -> str:

@@ -61,6 +61,24 @@ def nested_net(seed: int = 0, noise_std: float = 0.0) -> eqpool.Sequential:
     )
 
 
+def zoo_net(seed: int = 0, noise_std: float = 0.0, **lif: Any) -> eqpool.FFwdStack:
+    """3 channels in, 2 out, one of each model and combinator of the zoo."""
+    spiking = dict(has_rec=True, noise_std=noise_std, rng_key=seed) | lif
+    return eqpool.FFwdStack(
+        eqpool.ExpSmooth(3, tau=5e-3, activation_fun=jnp.tanh),
+        eqpool.Residual(
+            eqpool.Linear((6, 8), has_bias=True, rng_key=seed),
+            eqpool.LIF((8, 4), **spiking),
+            eqpool.Linear((4, 6), rng_key=seed + 1),
+        ),
+        eqpool.Sequential(
+            eqpool.ExpSyn(4, noise_std=noise_std, rng_key=seed),
+            eqpool.LogSoftmax((4, 2), rng_key=seed),
+        ),
+        rng_key=seed,
+    )
+
+
 def wave(num_steps: int, channels: int, batch: int | None = None) -> Array:
     """A smooth input, different for each channel and batch element."""
     t = np.arange(num_steps)[:, None]

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -9,6 +10,16 @@ from jaxtyping import Array
 
 from .._types import Shape
 from .spec import AbstractAttribute, as_role, ROLES
+
+
+class Member(NamedTuple):
+    """An attribute that no class declares, one of those in a field that holds a dictionary."""
+
+    field: str
+    name: str
+    role: str
+    family: str
+    shape: Shape
 
 
 class Blueprint(eqx.Module):
@@ -29,6 +40,7 @@ class Blueprint(eqx.Module):
     - `sizes`: the numbers behind the names in declared shapes; `None` for an axis left out.
     - `overrides`: `(field, role, family)` of each field that is not what its class declares.
     - `absent`: declared fields that this configuration does not have.
+    - `members`: attributes that no class declares, since their names depend on the arguments.
     - `spiking_input`, `spiking_output`: whether input and output are spikes.
     """
 
@@ -39,6 +51,7 @@ class Blueprint(eqx.Module):
     sizes: tuple[tuple[str, int | None], ...] = eqx.field(static=True, default=())
     overrides: tuple[tuple[str, str, str], ...] = eqx.field(static=True, default=())
     absent: tuple[str, ...] = eqx.field(static=True, default=())
+    members: tuple[Member, ...] = eqx.field(static=True, default=())
     spiking_input: bool = eqx.field(static=True, default=False)
     spiking_output: bool = eqx.field(static=True, default=False)
 
@@ -53,4 +66,7 @@ class Blueprint(eqx.Module):
         found = {name: a for name, a in declared.items() if name not in self.absent}
         for name, role, family in self.overrides:
             found[name] = as_role(ROLES[role], declared[name], family=family)
+        for member in self.members:
+            role, family, shape = ROLES[member.role], member.family, member.shape
+            found[member.name] = role(family=family, shape=shape, permit_reshape=False)
         return found

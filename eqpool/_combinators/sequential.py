@@ -1,22 +1,20 @@
 """`Sequential`: one module after another."""
 
-import itertools
-from collections.abc import Iterator
-
 from jaxtyping import Array, Float
 
 from .._attribute import Blueprint
-from .._errors import describe, listing
 from .._events import Events
 from .._module import AbstractModule, initialise
 from .._types import NestedDict
+from ..graph import Wiring
+from .stack import AbstractStack, check_row, run_row, wire_row
 
 
-class Sequential(AbstractModule):
+class Sequential(AbstractStack):
     """Feeds the output of each module into the next.
 
     Its submodules are named by position and class, as in Rockpool: `net.parameters()` is
-    `{"0_Linear": {...}, "1_RateJax": {...}, ...}`. With `record=True` the record holds, for
+    `{"0_LinearJax": {...}, "1_RateJax": {...}, ...}`. With `record=True` the record holds, for
     each, its own record under its name and its output under `"<name>_output"`.
 
     !!! example
@@ -42,21 +40,7 @@ class Sequential(AbstractModule):
         **Raises:** `TypeError` for an argument that is not a module; `ValueError` without any,
         and where an output does not fit the next input.
         """
-        if not modules:
-            raise ValueError("Sequential: give at least one module.")
-        for i, module in enumerate(modules):
-            if not isinstance(module, AbstractModule):
-                raise TypeError(
-                    f"Sequential: argument {i} is not a module; got {describe(module)}. Wrap a "
-                    "plain function as `eqpool.Instant(N, function)`."
-                )
-        for i, (first, second) in enumerate(itertools.pairwise(modules)):
-            if first.size_out != second.size_in:
-                raise ValueError(
-                    f"Sequential: module {i} ({first.full_name}, shape {first.shape}) has "
-                    f"{first.size_out} outputs, but module {i + 1} ({second.full_name}, shape "
-                    f"{second.shape}) takes {second.size_in} inputs."
-                )
+        check_row(modules, "Sequential")
         self.layers = modules
         initialise(
             self,
@@ -70,12 +54,7 @@ class Sequential(AbstractModule):
         self, input_data: Float[Array, "T N_in"], record: bool
     ) -> tuple[Array, NestedDict, NestedDict]:
         """Each module in turn."""
-        output, state, recorded = input_data, {}, {}
-        for name, module in self.modules().items():
-            output, state[name], inner = module.evolve(output, record)
-            if record:
-                recorded |= {name: inner, f"{name}_output": output}
-        return output, state, recorded
+        return run_row(self, input_data, record)
 
     def run_events(
         self, events: Events, duration: Float[Array, ""] | None, num_steps: int | None
@@ -86,21 +65,6 @@ class Sequential(AbstractModule):
             events, state[name] = module.run_events(events, duration, num_steps)
         return events, state
 
-    def __len__(self) -> int:
-        """Number of modules."""
-        return len(self.layers)
-
-    def __iter__(self) -> Iterator[AbstractModule]:
-        """The modules in order."""
-        return iter(self.layers)
-
-    def __getitem__(self, index: int | str) -> AbstractModule:
-        """A module by position or by name, as `net[1]` or `net["1_RateJax"]`."""
-        if isinstance(index, str):
-            modules = self.modules()
-            if index not in modules:
-                raise KeyError(
-                    f"{self.full_name} has no module {index!r}; it has {listing(modules)}."
-                )
-            return modules[index]
-        return self.layers[index]
+    def wire(self, wiring: Wiring, sources: tuple[str, ...], name: str) -> tuple[str, ...]:
+        """Each module in turn."""
+        return wire_row(self, wiring, sources, name)

@@ -5,6 +5,16 @@ from .dynapsim import (
     mismatch as mismatch,
     SigmoidFeedback as SigmoidFeedback,
 )
-from .instant import Instant as Instant
-from .linear import Linear as Linear
-from .rate import RateEulerJax as RateEulerJax, RateJax as RateJax
+from .exp_smooth import ExpSmooth as ExpSmooth, ExpSmoothJax as ExpSmoothJax
+from .exp_syn import ExpSyn as ExpSyn, ExpSynJax as ExpSynJax
+from .instant import Instant as Instant, InstantJax as InstantJax
+from .lif import LIF as LIF, LIFJax as LIFJax
+from .linear import Linear as Linear, LinearJax as LinearJax
+from .rate import Rate as Rate, RateEulerJax as RateEulerJax, RateJax as RateJax
+from .softmax import (
+    LogSoftmax as LogSoftmax,
+    LogSoftmaxJax as LogSoftmaxJax,
+    Softmax as Softmax,
+    SoftmaxJax as SoftmaxJax,
+)
+from .threshold import Threshold as Threshold

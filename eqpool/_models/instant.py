@@ -1,4 +1,4 @@
-"""`Instant`: a function as a module."""
+"""`InstantJax`: a function as a module."""
 
 from collections.abc import Callable
 
@@ -7,6 +7,7 @@ from jaxtyping import Array, Float
 from .._attribute import Blueprint
 from .._module import AbstractModule, Function, initialise
 from .._types import NestedDict
+from ..graph import InstantFunction, Wiring
 
 
 def identity(x: Array) -> Array:
@@ -14,7 +15,7 @@ def identity(x: Array) -> Array:
     return x
 
 
-class Instant(AbstractModule):
+class InstantJax(AbstractModule):
     """Applies a function to the whole input array; it has no parameters and no state.
 
     $$ y = f(x) $$
@@ -50,7 +51,7 @@ class Instant(AbstractModule):
         **Raises:** `ValueError` for an impossible shape, `TypeError` if `function` cannot be
         called. `evolve` raises `ValueError` if the function returns another shape.
         """
-        self.function = Function(function, "Instant.function")
+        self.function = Function(function, "InstantJax.function")
         initialise(self, shape, name=name)
 
     def run(
@@ -59,3 +60,11 @@ class Instant(AbstractModule):
         """`f(input_data)`."""
         del record
         return self.function(input_data), {}, {}
+
+    def wire(self, wiring: Wiring, sources: tuple[str, ...], name: str) -> tuple[str, ...]:
+        """The function."""
+        node = InstantFunction(self.size_in, self.size_out, self.function.unwrapped)
+        return wiring.add(name, node, sources)
+
+
+Instant = InstantJax

@@ -1,4 +1,4 @@
-"""`Linear`: a weight matrix and a bias."""
+"""`LinearJax`: a weight matrix and a bias."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,9 +11,10 @@ from .._attribute import Blueprint, field, kaiming, Parameter, uniform_sqrt
 from .._events import Events
 from .._module import AbstractModule, initialise
 from .._types import NestedDict
+from ..graph import LinearWeights, Wiring
 
 
-class Linear(AbstractModule):
+class LinearJax(AbstractModule):
     """A linear layer.
 
     $$ y_t = x_t W + b $$
@@ -63,20 +64,19 @@ class Linear(AbstractModule):
 
         - `shape`: `(N_in, N_out)`.
         - `weight`: `(N_in, N_out)`. Default: drawn by `weight_init_func`.
-        - `bias`: `(N_out,)`. Default: drawn by `bias_init_func`.
-        - `has_bias`: whether there is a bias. Default `False`.
+        - `bias`: `(N_out,)`. Default with `has_bias`: drawn by `bias_init_func`.
+        - `has_bias`: whether there is a bias, also where none is given. Default `False`.
         - `weight_init_func`, `bias_init_func`: `f(shape)` or `f(shape, key)`. Default:
             [`eqpool.kaiming`][] and [`eqpool.uniform_sqrt`][].
         - `rng_key`: key or seed of what is drawn. Default: a fresh seed.
         - `name`: a name for messages. Default: none.
 
         **Raises:** `ValueError` for a shape other than `(N_in, N_out)`, for values of another
-        shape or not finite, and for `bias` without `has_bias`.
+        shape or not finite.
         """
         if not (isinstance(shape, (tuple, list)) and len(shape) == 2):
-            raise ValueError(f"Linear: shape must be (N_in, N_out); got {shape!r}.")
-        if bias is not None and not has_bias:
-            raise ValueError("Linear: bias was given, but has_bias is False; pass has_bias=True.")
+            raise ValueError(f"LinearJax: shape must be (N_in, N_out); got {shape!r}.")
+        has_bias = has_bias or bias is not None
         initialise(
             self,
             tuple(shape),
@@ -110,3 +110,10 @@ class Linear(AbstractModule):
                 "leave it out, or put a constant current into the next module."
             )
         return events.through(self.weight), {}
+
+    def wire(self, wiring: Wiring, sources: tuple[str, ...], name: str) -> tuple[str, ...]:
+        """Weights."""
+        return wiring.add(name, LinearWeights(self.weight, self.bias), sources)
+
+
+Linear = LinearJax

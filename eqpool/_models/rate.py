@@ -21,11 +21,13 @@ from .._attribute import (
     unit_eigs,
 )
 from .._errors import listing, suggestion
-from .._module import AbstractModule, Function, initialise, normalise_shape, RANDOM
+from .._module import AbstractModule, Function, initialise, RANDOM, square_shape
 from .._random import as_key, random_key
 from .._scan import scan_steps
 from .._solver import AbstractStepper, as_stepper
 from .._types import Activation, Key, NestedDict, PerNeuron
+from ..graph import RateNeurons, Wiring
+from .noise import add_noise
 
 
 ACTIVATIONS: dict[str, Activation] = {
@@ -180,12 +182,7 @@ class RateJax(AbstractModule):
         without `has_rec`, and for an unknown activation; `TypeError` for arguments of
         another kind.
         """
-        shape = normalise_shape(shape, "RateJax")
-        if shape[0] != shape[-1]:
-            raise ValueError(
-                f"RateJax: shape must be N or (N, N): as many outputs as inputs; got {shape}. "
-                "Put an `eqpool.Linear` in front to change the number of channels."
-            )
+        shape = square_shape(shape, "RateJax")
         if w_rec is not None and not has_rec:
             raise ValueError("RateJax: w_rec was given, but has_rec is False; pass has_rec=True.")
         self.activation_func = Function(_activation(activation_func), "RateJax.activation_func")
@@ -233,7 +230,7 @@ class RateJax(AbstractModule):
     ) -> tuple[Array, NestedDict, NestedDict]:
         """A scan over the time grid."""
         bias = jnp.broadcast_to(self.bias, input_data.shape)
-        drive, rng_key = self._add_noise(input_data + bias)
+        drive, rng_key = add_noise(input_data + bias, self.noise_std, self.dt, self.rng_key)
         x0 = self.x.astype(drive.dtype)
 
         def step(x: Array, drive: Array) -> tuple[Array, tuple[Array, NestedDict]]:
@@ -247,25 +244,18 @@ class RateJax(AbstractModule):
             recorded["x"] = x
         return output, {"x": x_end, "rng_key": rng_key}, recorded
 
-    def _add_noise(self, drive: Float[Array, "T N"]) -> tuple[Float[Array, "T N"], Key]:
-        # A key for each step, handed from step to step: two halves draw what one run draws.
-        def draw(key: Array, _: None) -> tuple[Array, Array]:
-            following, now = jax.random.split(jax.random.wrap_key_data(key))
-            return jax.random.key_data(following), jax.random.normal(
-                now, drive.shape[1:], drive.dtype
-            )
-
-        def noisy(drive: Array, key: Array) -> tuple[Array, Array]:
-            key, noise = scan_steps(draw, key, None, length=drive.shape[0])
-            scale = jnp.broadcast_to(self.noise_std * jnp.sqrt(self.dt), drive.shape)
-            return drive + scale * noise, key
-
-        # Outside the scan and decided at run time: silence costs nothing, and a module with
-        # noise shares its compiled function with one without.
-        loud = jnp.any(self.noise_std > 0)
-        return jax.lax.cond(loud, noisy, lambda drive, key: (drive, key), drive, self.rng_key)
+    def wire(self, wiring: Wiring, sources: tuple[str, ...], name: str) -> tuple[str, ...]:
+        """Neurons, and weights back to them."""
+        node = RateNeurons(
+            self.shape, self.tau, self.bias, self.threshold, self.activation_func.unwrapped,
+            self.noise_std, self.dt, self.solver,
+        )  # fmt: skip
+        neurons = wiring.add(name, node, sources)
+        wiring.add_recurrent(f"{name}.w_rec", self.w_rec, neurons)
+        return neurons
 
 
+Rate = RateJax
 RateEulerJax = RateJax
 
 

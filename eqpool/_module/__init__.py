@@ -1,5 +1,18 @@
 from .base import AbstractModule as AbstractModule
 from .batching import RANDOM as RANDOM
 from .function import Function as Function
-from .initialise import initialise as initialise, normalise_shape as normalise_shape
-from .tree import map_leaves as map_leaves, Site as Site, tagged_leaves as tagged_leaves
+from .initialise import (
+    initialise as initialise,
+    normalise_shape as normalise_shape,
+    square_shape as square_shape,
+)
+from .on_grid import run_on_grid as run_on_grid
+from .tree import (
+    attributes as attributes,
+    attributes_named as attributes_named,
+    map_leaves as map_leaves,
+    Site as Site,
+    submodules as submodules,
+    tagged_leaves as tagged_leaves,
+)
+from .update import reset as reset, set_attributes as set_attributes

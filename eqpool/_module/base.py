@@ -9,20 +9,23 @@ from jaxtyping import Array, ArrayLike, Float
 
 from .._attribute.blueprint import Blueprint
 from .._attribute.fields import fields
-from .._attribute.selection import FamilyLike, selection
-from .._attribute.spec import AbstractAttribute, Parameter, SimulationParameter, State
-from .._errors import debugging, listing, suggestion
+from .._attribute.selection import FamilyLike
+from .._attribute.spec import Parameter, SimulationParameter, State
+from .._errors import debugging
 from .._events import Events
 from .._types import NestedDict, Shape
+from ..graph import Input, Output, Wiring
 from .batching import check_states, checked_input, run_batch, run_checked
 from .event_input import check_values, checked_events, run_time
 from .runtime import check_attributes, check_finite
-from .tree import collect, submodules, tagged_leaves
+from .tree import attributes, attributes_named, submodules
 from .update import reset, set_attributes
 
 
 if TYPE_CHECKING:
     from typing import ClassVar as AbstractVar
+
+    import eqpool.timed
 else:
     from equinox import AbstractVar
 
@@ -181,41 +184,34 @@ class AbstractModule(eqx.Module):
 
         **Raises:** `ValueError`, listing the families that exist, for one that nobody has.
         """
-        return self._attributes(Parameter, family)
+        return attributes(self, Parameter, family)
 
     def state(self, family: FamilyLike = None) -> NestedDict:
         """A nested dictionary of the states of this module and its submodules.
 
         Arguments and errors as of `parameters`.
         """
-        return self._attributes(State, family)
+        return attributes(self, State, family)
 
     def simulation_parameters(self, family: FamilyLike = None) -> NestedDict:
         """A nested dictionary of the simulation parameters of this module and its submodules.
 
         Arguments and errors as of `parameters`.
         """
-        return self._attributes(SimulationParameter, family)
+        return attributes(self, SimulationParameter, family)
 
     def attributes_named(self, name: str) -> NestedDict:
         """A nested dictionary of all attributes with this name, whatever their role.
 
         **Raises:** `ValueError`, listing the names that exist, if there is none.
         """
-        found = collect(self, lambda path, _: path[-1] == name, drop_empty=True)
-        if not found:
-            names = sorted({path[-1] for path, _, _ in tagged_leaves(self)})
-            raise ValueError(
-                f"{self.full_name} has no attribute named {name!r}.{suggestion(name, names)} "
-                f"It has {listing(names)}."
-            )
-        return found
+        return attributes_named(self, name)
 
     def modules(self) -> dict[str, "AbstractModule"]:
         """The submodules directly inside this module, by name.
 
         A submodule in a field of its own is called like the field; in a list or tuple its
-        name is position and class, as `"0_Linear"`; in a dictionary it is the key.
+        name is position and class, as `"0_LinearJax"`; in a dictionary it is the key.
         """
         return dict(submodules(self))
 
@@ -239,6 +235,58 @@ class AbstractModule(eqx.Module):
     def reset_parameters(self: _M) -> _M:
         """A new module with every parameter as it was at construction, drawn values too."""
         return reset(self, Parameter)
+
+    def timed(
+        self, output_num: int = 0, dt: float | None = None, add_events: bool = True
+    ) -> "eqpool.timed.TimedModule":
+        """This module on time series of pynapple, with a clock: [`eqpool.timed.TimedModule`][].
+
+        Arguments and errors as listed there; `ImportError` without the extra `timed`.
+        """
+        from ..timed import TimedModule  # pynapple is optional
+
+        return TimedModule(self, output_num, dt, add_events)
+
+    # Computational graph
+
+    def as_graph(self) -> Any:
+        """The computational graph: a `networkx.DiGraph` from an `Input` to an `Output`.
+
+        Vertices are names, as `"1_LIFJax"`; each has in its data, as `"node"`, what it
+        computes, an [`eqpool.graph.AbstractNode`][]. All that leads to a vertex is summed.
+        [`eqpool.from_graph`][] goes the other way. Needs the extra `graph`.
+
+        **Raises:** `TypeError` for modules that no node describes.
+
+        !!! example
+
+            ```python
+            graph = net.as_graph()
+            for name, data in graph.nodes(data=True):
+                print(name, data["node"])
+            ```
+        """
+        wiring, name = Wiring(), self.name or self.class_name
+        source = wiring.add("input", Input(self.size_in), ())
+        last = self.wire(wiring, source, name)
+        wiring.add("output", Output(self.size_out), last)
+        return wiring.without_prefix(f"{name}.")
+
+    def wire(self, wiring: Wiring, sources: tuple[str, ...], name: str) -> tuple[str, ...]:
+        """Adds this module to a graph; a module that has a place in graphs defines it.
+
+        **Arguments:**
+
+        - `wiring`: an [`eqpool.graph.Wiring`][].
+        - `sources`: the vertices whose sum is the input.
+        - `name`: for the vertex, or for what its vertices' names begin with.
+
+        **Returns:** the vertices whose sum is the output.
+        """
+        raise TypeError(
+            f"{self.full_name} has no computational graph: define `wire`, which adds its nodes, as "
+            "`return wiring.add(name, eqpool.graph.InstantFunction(n_in, n_out, f), sources)`."
+        )
 
     # Names and sizes
 
@@ -286,11 +334,6 @@ class AbstractModule(eqx.Module):
     def spiking_output(self) -> bool:
         """Whether the output is spikes."""
         return self.blueprint.spiking_output
-
-    def _attributes(self, role: type[AbstractAttribute], family: FamilyLike) -> NestedDict:
-        select = selection(family, role)
-        select.check(entry.field for entry in tagged_leaves(self))
-        return collect(self, select, drop_empty=family is not None)
 
     def __check_init__(self):
         names = [*fields(self), *(name for name, _ in submodules(self))]

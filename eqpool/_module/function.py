@@ -31,5 +31,10 @@ class Function(eqx.Module):
             raise TypeError(f"{owner}: must be a function; got {describe(function)}.")
         self.arrays, self.rest = eqx.partition(function, eqx.is_array)
 
+    @property
+    def unwrapped(self) -> Callable[..., Any]:
+        """The function as it was given."""
+        return eqx.combine(self.arrays, self.rest)
+
     def __call__(self, *args: Any) -> Any:
-        return eqx.combine(self.arrays, self.rest)(*args)
+        return self.unwrapped(*args)

@@ -6,9 +6,10 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from .._attribute.blueprint import Blueprint
+from .._attribute.blueprint import Blueprint, Member
 from .._attribute.fields import fields
 from .._attribute.resolve import resolve
+from .._attribute.spec import AbstractAttribute
 from .._errors import describe, listing
 from .._random import as_key, keys_by_name
 from .._types import Shape
@@ -22,6 +23,7 @@ def initialise(
     name: str = "",
     rng_key: Any = None,
     absent: Sequence[str] = (),
+    members: Mapping[str, Mapping[str, AbstractAttribute]] | None = None,
     sizes: Mapping[str, int | None] | None = None,
     channels: Shape | None = None,
     spiking_input: bool = False,
@@ -39,6 +41,8 @@ def initialise(
     - `rng_key`: the key behind everything that is drawn: a key, an integer seed, or `None`
         for a fresh seed.
     - `absent`: declared fields that this instance does not have; they are set to `None`.
+    - `members`: fields that hold a dictionary of attributes whose names depend on the arguments:
+        for each, what its entries are, by name. They count as attributes of the module itself.
     - `sizes`: further sizes that declared shapes name, beyond `N_in`, `N_out` and `N`; an axis of
         size `None` is left out.
     - `channels`: shape of the input at one time step where it may come with more than one
@@ -57,7 +61,8 @@ def initialise(
         if unknown not in declared:
             raise ValueError(f"{cls} has no field {unknown!r}; it has {listing(declared)}.")
 
-    keys = keys_by_name(as_key(rng_key), declared)
+    key = as_key(rng_key)
+    keys = keys_by_name(key, declared)
     initial, overrides = {}, []
     for field_name, declaration in declared.items():
         if field_name in absent:
@@ -76,6 +81,21 @@ def initialise(
         # A copy, so that both can be donated to a compiled function.
         initial[field_name] = jnp.array(value, copy=True)
 
+    listed = []
+    for field_name, attributes in (members or {}).items():
+        values = {}
+        keys = keys_by_name(key, attributes)
+        for entry, given in attributes.items():
+            value, attribute = resolve(
+                given, None, owner=f"{cls}.{entry}", sizes=known, key=keys[entry]
+            )
+            listed.append(
+                Member(field_name, entry, attribute.role, str(attribute.family), value.shape)
+            )
+            values[entry] = value
+            initial[entry] = jnp.array(value, copy=True)
+        setattr(module, field_name, values)
+
     module.blueprint = Blueprint(
         initial=initial,
         name=name,
@@ -84,6 +104,7 @@ def initialise(
         sizes=tuple(known.items()),
         overrides=tuple(overrides),
         absent=tuple(absent),
+        members=tuple(listed),
         spiking_input=spiking_input,
         spiking_output=spiking_output,
     )
@@ -102,3 +123,14 @@ def normalise_shape(shape: Any, owner: str) -> Shape:
             f"{describe(shape)}."
         )
     return sizes
+
+
+def square_shape(shape: Any, owner: str) -> tuple[int, ...]:
+    """`(N,)` or `(N, N)`, or an error."""
+    shape = normalise_shape(shape, owner)
+    if shape[0] != shape[-1]:
+        raise ValueError(
+            f"{owner}: shape must be N or (N, N): as many outputs as inputs; got {shape}. "
+            "Put an `eqpool.Linear` in front to change the number of channels."
+        )
+    return shape

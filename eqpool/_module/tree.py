@@ -2,7 +2,7 @@
 
 A *logical path* names the way to a leaf as nested dictionaries do: `("1_RateJax", "tau")`.
 A submodule in a field of its own is called like the field; in a list or tuple its name is
-position and class (`0_Linear`, as in Rockpool); in a dictionary it is the key.
+position and class (`0_LinearJax`, as in Rockpool); in a dictionary it is the key.
 """
 
 from collections.abc import Callable
@@ -14,8 +14,9 @@ import jax.tree_util as jtu
 from .._attribute.blueprint import Blueprint
 from .._attribute.fields import fields
 from .._attribute.resolve import concrete_shape
-from .._attribute.selection import Predicate
+from .._attribute.selection import FamilyLike, Predicate, selection
 from .._attribute.spec import AbstractAttribute, permitted_shapes
+from .._errors import listing, suggestion
 from .._types import NestedDict, Shape
 
 
@@ -69,10 +70,23 @@ def _map(function: Callable[[Site, Any], Any], tree: Any, around: Site) -> Any:
 def _map_module(function: Callable[[Site, Any], Any], module: Any, path: tuple[str, ...]) -> Any:
     known = fields(module)
     children, treedef = one_level(module)
+    holders = {member.field for member in module.blueprint.members}
     new = []
     for name, child in children.items():
         site = Site((*path, name), known.get(name), module)
-        if name in known or isinstance(child, Blueprint):
+        if name in holders:
+            new.append(
+                {
+                    key: jtu.tree_map(
+                        lambda leaf, key=key: function(
+                            Site((*path, key), known[key], module), leaf
+                        ),
+                        value,
+                    )
+                    for key, value in child.items()
+                }
+            )
+        elif name in known or isinstance(child, Blueprint):
             new.append(jtu.tree_map(lambda leaf, site=site: function(site, leaf), child))
         else:
             new.append(_map(function, child, site))
@@ -83,6 +97,14 @@ def one_level(module: Any) -> tuple[dict[str, Any], Any]:
     """The children of a module by field name, and the structure that puts them together."""
     entries, treedef = jtu.tree_flatten_with_path(module, is_leaf=lambda node: node is not module)
     return {key_path[0].name: child for key_path, child in entries}, treedef
+
+
+def attribute_value(module: Any, name: str) -> Any:
+    """The value of a declared attribute, or of a member of a field that holds a dictionary."""
+    for member in module.blueprint.members:
+        if member.name == name:
+            return getattr(module, member.field)[name]
+    return getattr(module, name)
 
 
 def submodules(module: Any) -> list[tuple[str, Any]]:
@@ -122,7 +144,7 @@ def collect(
     - `drop_empty`: whether submodules in which nothing is selected are left out.
     """
     found: NestedDict = {
-        name: getattr(module, name)
+        name: attribute_value(module, name)
         for name, field in fields(module).items()
         if select((*path, name), field)
     }
@@ -130,6 +152,31 @@ def collect(
         inner = collect(child, select, drop_empty, (*path, name))
         if inner or not drop_empty:
             found[name] = inner
+    return found
+
+
+def attributes(module: Any, role: type[AbstractAttribute], family: FamilyLike) -> NestedDict:
+    """A nested dictionary of the attributes of a role, of some families or of all (`None`).
+
+    **Raises:** `ValueError`, listing the families that exist, for one that nobody has.
+    """
+    select = selection(family, role)
+    select.check(entry.field for entry in tagged_leaves(module))
+    return collect(module, select, drop_empty=family is not None)
+
+
+def attributes_named(module: Any, name: str) -> NestedDict:
+    """A nested dictionary of all attributes with a name, whatever their role.
+
+    **Raises:** `ValueError`, listing the names that exist, if there is none.
+    """
+    found = collect(module, lambda path, _: path[-1] == name, drop_empty=True)
+    if not found:
+        names = sorted({path[-1] for path, _, _ in tagged_leaves(module)})
+        raise ValueError(
+            f"{module.full_name} has no attribute named {name!r}.{suggestion(name, names)} "
+            f"It has {listing(names)}."
+        )
     return found
 
 

@@ -1,6 +1,7 @@
 """New modules from old ones: other attribute values, or the initial ones."""
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -51,7 +52,8 @@ def _flatten(
         )
     own, inner = fields(module), dict(submodules(module))
     found = {}
-    for name, value in attributes.items():
+    for given, value in attributes.items():
+        name = _known_name(given, inner)
         if name in inner:
             found |= _flatten(inner[name], value, (*path, name), owner)
         elif name in own:
@@ -59,10 +61,30 @@ def _flatten(
         else:
             names = [*own, *inner]
             raise ValueError(
-                f"{where} has no attribute {name!r}.{suggestion(str(name), names)} "
+                f"{where} has no attribute {given!r}.{suggestion(str(given), names)} "
                 f"It has {listing(names)}."
             )
     return found
+
+
+# Position, backend of a combinator, what it is, backend of a module.
+_ROCKPOOL_NAME = re.compile(r"(\d+_)?(?:Jax|Torch|Mod)?(.+?)(?:Jax|Torch)?")
+
+
+def _known_name(given: Any, inner: Mapping[str, Any]) -> Any:
+    """A submodule's name, where Rockpool calls the same class by its backend.
+
+    `0_Linear` and `0_LinearTorch` are then `0_LinearJax`, and `1_JaxResidual` is `1_Residual`.
+    """
+    if given in inner or not isinstance(given, str):
+        return given
+    same = [name for name in inner if _without_backend(name) == _without_backend(given)]
+    return same[0] if len(same) == 1 else given
+
+
+def _without_backend(name: str) -> tuple[str | None, ...] | None:
+    match = _ROCKPOOL_NAME.fullmatch(name)
+    return match and match.groups()
 
 
 def _new_value(site: Site, leaf: Array, value: Any, owner: str) -> Array:

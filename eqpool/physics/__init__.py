@@ -1,5 +1,6 @@
 """Pure functions on arrays: the equations of the models, free of modules and state."""
 
+from ._lif import lif_spikes as lif_spikes
 from ._linear import stepwise_product as stepwise_product
 from ._membrane import (
     exponential_feedback as exponential_feedback,

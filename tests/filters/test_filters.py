@@ -48,7 +48,7 @@ def test_predicate_gets_logical_paths():
     seen = []
     eqpool.filter_spec(nested_net(), lambda path, field: bool(seen.append(path)) or True)
     assert ("0_Sequential", "0_Sequential", "1_RateJax", "tau") in seen
-    assert ("1_Linear", "weight") in seen
+    assert ("1_LinearJax", "weight") in seen
 
 
 def test_lists_and_dictionaries_of_modules():

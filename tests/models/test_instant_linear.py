@@ -61,7 +61,7 @@ def test_instant_may_hold_a_module():
 def test_instant_wrong_output_shape():
     mod = eqpool.Instant(3, lambda x: x[:, :2], name="cut")
     with pytest.raises(
-        ValueError, match=r"Instant 'cut'.*\(T, N_out\) = \(7, 3\); got float32\[7,2\]"
+        ValueError, match=r"InstantJax 'cut'.*\(T, N_out\) = \(7, 3\); got float32\[7,2\]"
     ):
         mod(jnp.ones((7, 3)))
 

@@ -18,7 +18,7 @@ def test_names_and_sizes():
     net = small_net()
     assert net.class_name == "Sequential" and net.name == "" and net.full_name == "Sequential"
     assert net.shape == (3, 2) and net.size_in == 3 and net.size_out == net.size == 2
-    assert list(net.modules()) == ["0_Linear", "1_RateJax", "2_Linear"]
+    assert list(net.modules()) == ["0_LinearJax", "1_RateJax", "2_LinearJax"]
     assert not net.spiking_input and not net.spiking_output
     named = eqpool.RateJax(2, name="hidden")
     assert named.name == "hidden" and named.full_name == "RateJax 'hidden'"
@@ -29,16 +29,16 @@ def test_sequence_protocol():
     net = small_net()
     assert len(net) == 3 and list(net) == list(net.layers)
     assert net[1] is net["1_RateJax"] is net.layers[1]
-    with pytest.raises(KeyError, match="has no module '1_Rate'; it has '0_Linear'"):
+    with pytest.raises(KeyError, match="has no module '1_Rate'; it has '0_LinearJax'"):
         net["1_Rate"]
 
 
 def test_nested_dictionaries():
     net = nested_net()
     deep = net.parameters()["0_Sequential"]["0_Sequential"]
-    assert list(deep) == ["0_Linear", "1_RateJax", "2_Linear"]
+    assert list(deep) == ["0_LinearJax", "1_RateJax", "2_LinearJax"]
     assert list(deep["1_RateJax"]) == ["w_rec", "tau", "bias", "threshold"]
-    assert net.parameters()["0_Sequential"]["1_Instant"] == {}
+    assert net.parameters()["0_Sequential"]["1_InstantJax"] == {}
     taus = net.parameters("taus")
     assert jax.tree.map(jnp.shape, taus) == {
         "0_Sequential": {"0_Sequential": {"1_RateJax": {"tau": (4,)}}}
@@ -46,7 +46,7 @@ def test_nested_dictionaries():
     some = net.parameters(("taus", "biases"))["0_Sequential"]["0_Sequential"]
     assert {name: list(inner) for name, inner in some.items()} == {
         "1_RateJax": ["tau", "bias"],
-        "2_Linear": ["bias"],
+        "2_LinearJax": ["bias"],
     }
     rate_only = net.parameters(lambda path, field: "1_RateJax" in path)
     assert list(rate_only["0_Sequential"]["0_Sequential"]) == ["1_RateJax"]
@@ -56,7 +56,7 @@ def test_nested_dictionaries():
     named = net.attributes_named("bias")["0_Sequential"]["0_Sequential"]
     assert {name: list(inner) for name, inner in named.items()} == {
         "1_RateJax": ["bias"],
-        "2_Linear": ["bias"],
+        "2_LinearJax": ["bias"],
     }
 
 
@@ -72,8 +72,8 @@ def test_shapes(batch):
     inner = record["0_Sequential"]["0_Sequential"]
     assert inner["1_RateJax"]["x"].shape == (*lead, 15, 4)
     assert inner["1_RateJax"]["rec_input"].shape == (*lead, 15, 4)
-    assert inner["2_Linear_output"].shape == (*lead, 15, 2)
-    np.testing.assert_array_equal(record["1_Linear_output"], output)
+    assert inner["2_LinearJax_output"].shape == (*lead, 15, 2)
+    np.testing.assert_array_equal(record["1_LinearJax_output"], output)
     again, _, nothing = net.evolve(wave(15, 3, batch))
     np.testing.assert_allclose(again, output, rtol=1e-5, atol=1e-6)
     assert nothing == {}
@@ -301,5 +301,5 @@ def test_same_submodule_names_are_refused():
         def run(self, input_data, record):
             return input_data, {}, {}
 
-    with pytest.raises(ValueError, match="Two: two attributes or submodules .* '0_Instant'"):
+    with pytest.raises(ValueError, match="Two: two attributes or submodules .* '0_InstantJax'"):
         Two()

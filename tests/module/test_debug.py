@@ -23,7 +23,7 @@ CASES = [
     (
         lambda: eqpool.Instant(3, lambda x: x / jnp.zeros_like(x)),
         1.0,
-        "Instant: the output holds NaN or infinity",
+        "InstantJax: the output holds NaN or infinity",
     ),
 ]
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import eqpool
-from tests.helpers import nested_net, wave
+from tests.helpers import nested_net, wave, zoo_net
 
 
-@pytest.fixture(params=["nested", "rate", "diffrax"])
+@pytest.fixture(params=["nested", "rate", "diffrax", "zoo"])
 def model(request):
     if request.param == "nested":
         return nested_net(noise_std=0.1)
@@ -18,6 +18,8 @@ def model(request):
         return eqpool.RateJax(
             3, 5e-3, bias=eqpool.Constant(0.1), has_rec=True, activation_func="sigmoid", rng_key=0
         )
+    if request.param == "zoo":
+        return zoo_net()
     import diffrax
 
     return eqpool.RateJax(3, has_rec=True, activation_func="tanh", rng_key=0, solver=diffrax.Heun())
@@ -94,8 +96,11 @@ def test_gradient_with_respect_to_state_and_input(model):
 
 
 def test_tree_at(model):
-    name = next(iter(model.parameters())) if isinstance(model, eqpool.RateJax) else None
-    where = (lambda m: m.w_rec) if name else (lambda m: m[0][0][1].w_rec)
+    where = {
+        eqpool.RateJax: lambda m: m.w_rec,
+        eqpool.FFwdStack: lambda m: m.weights["1_2_weight"],
+        eqpool.Sequential: lambda m: m[0][0][1].w_rec,
+    }[type(model)]
     changed = eqx.tree_at(where, model, jnp.zeros_like(where(model)))
     assert not np.any(where(changed)) and np.any(where(model))
     x = wave(12, 3)
@@ -129,7 +134,7 @@ def test_every_method_inside_a_transform(transform):
 
     def use(net, scale):
         rate = net.attributes_named("tau")["0_Sequential"]["0_Sequential"]["1_RateJax"]
-        assert list(net.modules()) == ["0_Sequential", "1_Linear"] and net.size_out == 2
+        assert list(net.modules()) == ["0_Sequential", "1_LinearJax"] and net.size_out == 2
         scaled = jax.tree.map(lambda w: scale * w, net.parameters("weights"))
         changed = net.set_attributes(scaled)
         changed = changed.set_attributes(net.state()).set_attributes(net.simulation_parameters())

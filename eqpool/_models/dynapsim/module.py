@@ -24,6 +24,7 @@ from ..._random import as_key, random_key
 from ..._solver import AbstractStepper, as_stepper, EventDriven, RockpoolEuler
 from ..._surrogate import AbstractSurrogate, as_surrogate
 from ..._types import Key, NestedDict, PerNeuron
+from ...graph import LinearWeights, Wiring
 from . import defaults
 from .configure import absent_fields, check_synapses, layer_shape, start_values, synapse_arguments
 from .declare import (
@@ -36,6 +37,7 @@ from .declare import (
     transistor,
 )
 from .feedback import AbstractFeedback, as_feedback
+from .graph import arguments_of, as_node
 from .simulate import simulate, simulate_events
 from .specification import AbstractSpecified
 
@@ -302,3 +304,26 @@ class DynapSim(AbstractSpecified):
     ) -> tuple[Events, NestedDict]:
         """Exact with `EventDriven`, else over the time grid."""
         return simulate_events(self, events, duration, num_steps)
+
+    def wire(self, wiring: Wiring, sources: tuple[str, ...], name: str) -> tuple[str, ...]:
+        """Neurons, and weights back to them."""
+        neurons = wiring.add(name, as_node(self), sources)
+        w_rec = None if self.w_rec is None else self.w_rec.reshape(self.size_out, self.size_in)
+        wiring.add_recurrent(f"{name}.w_rec", w_rec, neurons)
+        return neurons
+
+    @classmethod
+    def from_graph(cls, se: Any, weights: LinearWeights | None = None) -> "DynapSim":
+        """A module from neurons of a graph, with or without recurrent weights.
+
+        **Arguments:**
+
+        - `se`: [`eqpool.graph.DynapseNeurons`][]; or [`eqpool.graph.LIFNeurons`][], whose time
+            constants become bias currents, as in Rockpool; or a graph of one of them.
+        - `weights`: recurrent [`eqpool.graph.LinearWeights`][], without biases. Default: those of
+            the graph, if any.
+
+        **Raises:** `TypeError` for other nodes; `ValueError` for recurrent biases, for LIF neurons
+        with several synapses, and for values that the chip's neuron cannot have.
+        """
+        return cls(**arguments_of(se, weights))

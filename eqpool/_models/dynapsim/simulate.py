@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..._events import Events
+from ..._module import run_on_grid
 from ..._scan import scan_steps
 from ..._solver import AbstractStepper, EventDriven, has_forward_mode, RockpoolEuler
 from ..._surrogate import AbstractSurrogate
@@ -50,14 +51,7 @@ def simulate_events(
     """Output events and new state of a `DynapSim`."""
     if isinstance(mod.solver, EventDriven):
         return exact_events(mod, events, mod.dt * num_steps if duration is None else duration)
-    if num_steps is None:
-        raise ValueError(
-            f"{mod.full_name} with {type(mod.solver).__name__} runs on a time grid: duration must "
-            "be a whole number of its dt, the same for all modules; inside `jit`, where dt is not "
-            "known, give num_steps."
-        )
-    spikes, state, _ = simulate(mod, events.raster(mod.dt, num_steps), False)
-    return Events.from_raster(spikes, mod.dt), state
+    return run_on_grid(mod, events, num_steps)
 
 
 class Grid(eqx.Module):

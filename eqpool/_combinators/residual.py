@@ -1,0 +1,69 @@
+"""`Residual`: modules in a row, and a way around them."""
+
+from jaxtyping import Array, Float
+
+from .._attribute import Blueprint
+from .._module import AbstractModule, initialise
+from .._types import NestedDict
+from ..graph import AliasConnection, Wiring
+from .stack import AbstractStack, check_row, run_row, wire_row
+
+
+class Residual(AbstractStack):
+    r"""Adds its input to the output of modules in a row.
+
+    $$ y = x + f_n(\dots f_1(x)) $$
+
+    Names and records are as of [`eqpool.Sequential`][].
+
+    !!! example
+
+        ```python
+        block = eqpool.Residual(eqpool.Linear((20, 20)), eqpool.LIF(20))
+        output, state, _ = block(jnp.ones((100, 20)))
+        ```
+
+    ??? cite
+
+        He et al. 2016, [doi:10.1109/CVPR.2016.90](https://doi.org/10.1109/CVPR.2016.90).
+    """
+
+    blueprint: Blueprint
+    layers: tuple[AbstractModule, ...]
+
+    def __init__(self, *modules: AbstractModule, name: str = ""):
+        """**Arguments:**
+
+        - `*modules`: at least one module; the last has as many outputs as the first has inputs.
+        - `name`: a name for messages. Default: none.
+
+        **Raises:** as [`eqpool.Sequential`][], and `ValueError` where the sizes of input and
+        output differ.
+        """
+        check_row(modules, "Residual")
+        n_in, n_out = modules[0].size_in, modules[-1].size_out
+        if n_in != n_out:
+            raise ValueError(
+                f"Residual: the input, {n_in} channels, is added to the output, {n_out} channels; "
+                "they must be as many. End with an `eqpool.Linear` that brings them back."
+            )
+        self.layers = modules
+        initialise(
+            self,
+            (n_in, n_out),
+            name=name,
+            spiking_input=modules[0].spiking_input,
+            spiking_output=modules[-1].spiking_output,
+        )
+
+    def run(
+        self, input_data: Float[Array, "T N"], record: bool
+    ) -> tuple[Array, NestedDict, NestedDict]:
+        """Each module in turn, and the input added."""
+        output, state, recorded = run_row(self, input_data, record)
+        return output + input_data, state, recorded
+
+    def wire(self, wiring: Wiring, sources: tuple[str, ...], name: str) -> tuple[str, ...]:
+        """Each module in turn, and an alias from the input to the output."""
+        alias = wiring.add(f"{name}.alias", AliasConnection(self.size_in), sources)
+        return wire_row(self, wiring, sources, name) + alias

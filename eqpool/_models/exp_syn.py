@@ -1,0 +1,144 @@
+"""`ExpSynJax`: a layer of exponential synapses."""
+
+from typing import Any
+
+from jaxtyping import Array, Float
+
+from .. import physics
+from .._attribute import (
+    Blueprint,
+    field,
+    Full,
+    NON_NEGATIVE,
+    Parameter,
+    POSITIVE,
+    SimulationParameter,
+    State,
+)
+from .._module import AbstractModule, initialise, RANDOM, square_shape
+from .._random import as_key, random_key
+from .._scan import scan_steps
+from .._types import Key, NestedDict, PerNeuron
+from ..graph import ExponentialSynapses, Wiring
+from .noise import add_noise
+
+
+class ExpSynJax(AbstractModule):
+    r"""Exponential synapses: each input jumps, and decays.
+
+    $$ I_{syn} \leftarrow e^{-dt/\tau}\,(I_{syn} + S_{in} + \eta) $$
+
+    The noise $\eta$ is normal with standard deviation `noise_std*sqrt(dt)`. The output is
+    $I_{syn}$ after each step, `(T, N)`; with `record=True` the record holds it as `isyn`.
+
+    !!! example
+
+        ```python
+        mod = eqpool.ExpSynJax(5, tau=20e-3)
+        currents, state, _ = mod(jnp.zeros((100, 5)).at[0].set(1.0))
+        ```
+
+    ??? cite
+
+        Gerstner, Kistler, Naud and Paninski 2014, *Neuronal Dynamics*, section 3.1,
+        [doi:10.1017/CBO9781107447615](https://doi.org/10.1017/CBO9781107447615);
+        the discretisation and the names are Rockpool's,
+        [doi:10.5281/zenodo.3773845](https://doi.org/10.5281/zenodo.3773845).
+    """
+
+    blueprint: Blueprint
+    tau: PerNeuron = field(
+        Parameter(
+            family="taus",
+            shape=[("N",), ()],
+            init_func=Full(10e-3),
+            unit="s",
+            bounds=POSITIVE,
+            doc="Time constant.",
+        )
+    )
+    isyn: Float[Array, " N"] = field(
+        State(family="states", shape=("N",), init_func=Full(0.0), doc="Synaptic current.")
+    )
+    rng_key: Key = field(
+        State(
+            family=RANDOM,
+            shape=(2,),
+            init_func=random_key,
+            cast_fn=as_key,
+            doc="Key of the noise.",
+        )
+    )
+    noise_std: PerNeuron = field(
+        SimulationParameter(
+            family="noise",
+            shape=[(), ("N",)],
+            init_func=Full(0.0),
+            unit="s^-1/2",
+            bounds=NON_NEGATIVE,
+            doc="Noise added to the input: standard deviation `noise_std*sqrt(dt)` in each step.",
+        )
+    )
+    dt: Float[Array, ""] = field(
+        SimulationParameter(
+            1e-3, family="dt", shape=(), unit="s", bounds=POSITIVE, doc="Time step."
+        )
+    )
+
+    def __init__(
+        self,
+        shape: int | tuple[int, ...],
+        tau: Any = None,
+        noise_std: Any = 0.0,
+        dt: Any = 1e-3,
+        rng_key: Any = None,
+        spiking_input: bool = True,
+        spiking_output: bool = False,
+        *,
+        name: str = "",
+    ):
+        """**Arguments:**
+
+        - `shape`: `N` or `(N, N)`.
+        - `tau`: time constants, s, `(N,)` or scalar. Default: 10e-3 each.
+        - `noise_std`: noise on the input, s^-1/2, scalar or `(N,)`. Default 0.
+        - `dt`: time step, s. Default 1e-3.
+        - `rng_key`: key or seed of the noise. Default: a fresh seed.
+        - `spiking_input`, `spiking_output`: what other tools are told. Default `True`, `False`.
+        - `name`: a name for messages. Default: none.
+
+        **Raises:** `ValueError` for a shape that is not square, and for values of another shape,
+        not finite or outside their bounds; `TypeError` for arguments of another kind.
+        """
+        initialise(
+            self,
+            square_shape(shape, "ExpSynJax"),
+            {"tau": tau, "noise_std": noise_std, "dt": dt},
+            name=name,
+            rng_key=rng_key,
+            spiking_input=spiking_input,
+            spiking_output=spiking_output,
+        )
+
+    def run(
+        self, input_data: Float[Array, "T N"], record: bool
+    ) -> tuple[Array, NestedDict, NestedDict]:
+        """A scan over the time grid."""
+        decay = physics.dpi_decay(self.dt, self.tau)
+        drive = input_data.astype(self.isyn.dtype)
+        drive, rng_key = add_noise(drive, self.noise_std, self.dt, self.rng_key)
+
+        def step(isyn: Array, drive: Array) -> tuple[Array, Array]:
+            isyn = decay * (isyn + drive)
+            return isyn, isyn
+
+        isyn, output = scan_steps(step, self.isyn, drive)
+        return output, {"isyn": isyn, "rng_key": rng_key}, {"isyn": output} if record else {}
+
+    def wire(self, wiring: Wiring, sources: tuple[str, ...], name: str) -> tuple[str, ...]:
+        """Synapses."""
+        node = ExponentialSynapses(self.shape, self.tau, self.noise_std, self.dt)
+        return wiring.add(name, node, sources)
+
+
+ExpSyn = ExpSynJax

@@ -1,0 +1,59 @@
+"""Putting a graph together."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from .._errors import extra
+from ._nodes import AbstractNode, LinearWeights
+
+
+class Wiring:
+    """A computational graph in the making.
+
+    The result, `graph`, is a `networkx.DiGraph` whose vertices are names. What a vertex computes
+    stands in its data as `"node"`: `graph.nodes["1_LIFJax"]["node"].tau_mem`.
+
+    !!! example
+
+        ```python
+        wiring = eqpool.graph.Wiring()
+        source = wiring.add("input", eqpool.graph.Input(2), ())
+        weights = wiring.add("weights", eqpool.graph.LinearWeights(jnp.ones((2, 3))), source)
+        neurons = wiring.add("neurons", eqpool.graph.LIFNeurons((3,), tau_mem=10e-3), weights)
+        wiring.add("output", eqpool.graph.Output(3), neurons)
+        net = eqpool.from_graph(wiring.graph)
+        ```
+    """
+
+    def __init__(self):
+        self.graph = extra("networkx", "graph").DiGraph()
+
+    def add(self, name: str, node: AbstractNode, sources: Iterable[str]) -> tuple[str, ...]:
+        """Adds a vertex.
+
+        **Arguments:**
+
+        - `name`: of the vertex.
+        - `node`: what it computes.
+        - `sources`: the vertices whose outputs are summed into its input.
+
+        **Returns:** the name, as what comes next takes its sources.
+
+        **Raises:** `ValueError` for a name that exists.
+        """
+        if name in self.graph:
+            raise ValueError(f"Wiring: there is a vertex {name!r} already.")
+        self.graph.add_node(name, node=node)
+        self.graph.add_edges_from((source, name) for source in sources)
+        return (name,)
+
+    def without_prefix(self, prefix: str) -> Any:
+        """The graph with vertices whose names begin with `prefix` called without it."""
+        names = {name: name.removeprefix(prefix) for name in self.graph}
+        return extra("networkx", "graph").relabel_nodes(self.graph, names)
+
+    def add_recurrent(self, name: str, w_rec: Any, neurons: tuple[str, ...]) -> None:
+        """Adds weights from neurons back to themselves, unless `w_rec` is `None`."""
+        if w_rec is not None:
+            (weights,) = self.add(name, LinearWeights(w_rec), neurons)
+            self.graph.add_edges_from((weights, neuron) for neuron in neurons)
