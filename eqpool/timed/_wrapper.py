@@ -1,0 +1,291 @@
+"""`TimedModule`: a module on time series, with a clock."""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Int
+
+from .._attribute import (
+    Blueprint,
+    FamilyLike,
+    field,
+    Parameter,
+    SimulationParameter,
+    State,
+)
+from .._errors import describe, is_concrete
+from .._module import (
+    AbstractModule,
+    attributes,
+    attributes_named,
+    initialise,
+    reset,
+    set_attributes,
+    submodules,
+)
+from .._types import NestedDict, Shape
+from ._grid import at
+from ._input import check_series, Series
+from ._plan import plan
+from ._sample import sample
+from ._series import as_record, as_series
+from ._time_step import common_dt
+
+
+_M = TypeVar("_M", bound="TimedModule")
+
+
+class TimedModule(eqx.Module):
+    """A module that takes and returns time series of pynapple, and knows what time it is.
+
+    `module.timed()` makes one. Nothing mutates: a run returns the new state, clock included, and
+    `set_attributes` of it goes on from there. Filters, transforms and dictionaries of attributes
+    work as on any module; the wrapped one is its submodule `module`.
+
+    !!! example
+
+        ```python
+        timed = eqpool.DynapSim(2, synapses=("ampa",)).timed()
+        series = nap.TsGroup(
+            {0: nap.Ts(np.array([0.01, 0.02])), 1: nap.Ts(np.array([0.015]))},
+            time_support=nap.IntervalSet(0.0, 0.1),
+        )
+        spikes, state, record = timed(series, record=True)
+        timed = timed.set_attributes(state)
+        timed.t  # 0.1
+        ```
+
+    **Attributes:**
+
+    - `module`: the wrapped module.
+    - `num_timesteps`: the clock, in steps since time 0; a state.
+    - `dt`: time step, s.
+    - `add_events`: whether several events within a step count.
+    """
+
+    blueprint: Blueprint
+    module: AbstractModule
+    dt: float = eqx.field(static=True)
+    add_events: bool = eqx.field(static=True)
+    num_timesteps: Int[Array, ""] = field(
+        State(
+            0,
+            family="clock",
+            shape=(),
+            cast_fn=lambda steps: jnp.asarray(steps, jnp.result_type(int)),
+            doc="Steps since time 0.",
+        )
+    )
+
+    def __init__(
+        self,
+        module: AbstractModule,
+        output_num: int = 0,
+        dt: float | None = None,
+        add_events: bool = True,
+    ):
+        """**Arguments:**
+
+        - `module`: the module to wrap.
+        - `output_num`: which output to take; modules of eqpool have one, number 0.
+        - `dt`: time step, s, needed where the module has none. Where it has one, this may give
+            it exactly (a module holds it in single precision): 1/30000 is no short decimal.
+        - `add_events`: whether input events within one step are counted (`True`, default) or
+            stand for one.
+
+        **Raises:** `TypeError` for something else than a module; `ValueError` for another
+        `output_num`, for a `dt` that is missing, contradicts the module or is below 1e-8 s, and
+        for submodules with different `dt`.
+        """
+        if not isinstance(module, AbstractModule):
+            raise TypeError(f"TimedModule: wraps an eqpool module; got {describe(module)}.")
+        self.module = module
+        if isinstance(output_num, bool) or output_num != 0:
+            raise ValueError(
+                f"{self.full_name}: output_num must be 0, since modules of eqpool return one "
+                f"output; got {describe(output_num)}."
+            )
+        self.dt = common_dt(module, dt, self.full_name)
+        self.add_events = bool(add_events)
+        initialise(
+            self,
+            module.shape,
+            name=module.name,
+            spiking_input=module.spiking_input,
+            spiking_output=module.spiking_output,
+        )
+
+    @property
+    def t(self) -> float:
+        """What time it is, s."""
+        return float(at(self.dt, int(self.num_timesteps)))
+
+    def evolve(
+        self,
+        ts_input: Series | None = None,
+        duration: float | None = None,
+        num_timesteps: int | None = None,
+        record: bool = False,
+    ) -> tuple[Series, NestedDict, NestedDict]:
+        """Runs the module over a time series, from the state and the time that it holds.
+
+        Step `k` covers `[k*dt, (k + 1)*dt)`. Events count in the step in which they fall, on a
+        border in the later one. Samples are interpolated linearly at the start of the step, and
+        held over it. What comes out of a step has the time of its end.
+
+        **Arguments:**
+
+        - `ts_input`: events (`nap.TsGroup` with keys 0 to N-1, `nap.Ts`) or samples
+            (`nap.TsdFrame`, `nap.Tsd`); either kind goes into any module. A single channel stands
+            for all. Its `time_support` begins where the clock stands, and has no gaps within the
+            run. Default: zeros.
+        - `duration`: of the run, s, a whole number of `dt`. Default: to the end of the time
+            support of `ts_input`, rounded up to whole steps.
+        - `num_timesteps`: the same in steps.
+        - `record`: whether to return time series of internal variables. Default `False`.
+
+        **Returns:** a tuple of
+
+        - the output: a `TsGroup` of a module with `spiking_output`; else a `TsdFrame`, or a
+            `Tsd` of a single channel. Its time support is the run;
+        - the new state, for `set_attributes`;
+        - the record: a nested dictionary of time series; empty unless asked for.
+
+        **Raises:** `TypeError` or `ValueError` for input of another kind or number of channels,
+        for times out of order, for values or times that are not finite, for input that begins
+        in the past or that is not there at the start of each step, and for a length that is
+        missing or contradicts itself.
+        """
+        self._check_values()
+        owner = self.full_name
+        if ts_input is not None:
+            check_series(owner, ts_input, self.size_in, self.module.blueprint.channels)
+        grid = plan(
+            owner,
+            self.dt,
+            int(self.num_timesteps),
+            None if ts_input is None else ts_input.time_support,
+            duration,
+            num_timesteps,
+        )
+        input_data = sample(owner, ts_input, grid, self.size_in, self.add_events)
+        output, state, recorded = self.module.evolve(
+            jnp.asarray(input_data, jnp.result_type(float)), record
+        )
+        new_state = {
+            "num_timesteps": jnp.asarray(grid.last, self.num_timesteps.dtype),
+            "module": state,
+        }
+        series = as_series(owner, output, grid, self.spiking_output)
+        return series, new_state, as_record(self.module, recorded, grid)
+
+    def __call__(
+        self,
+        ts_input: Series | None = None,
+        duration: float | None = None,
+        num_timesteps: int | None = None,
+        record: bool = False,
+    ) -> tuple[Series, NestedDict, NestedDict]:
+        """The same as `evolve`."""
+        return self.evolve(ts_input, duration, num_timesteps, record)
+
+    def _check_values(self) -> None:
+        if not all(is_concrete(leaf) for leaf in jax.tree.leaves(self)):
+            raise TypeError(
+                f"{self.full_name}: time series live outside jit, grad and vmap. In there, run the "
+                "module inside on arrays: `timed.module(input_data)`."
+            )
+        if self.num_timesteps.ndim:
+            raise ValueError(
+                f"{self.full_name}: the clock has shape {self.num_timesteps.shape}, but a time "
+                "series is a single run; start afresh with `reset_state()`, or run an ensemble one "
+                "by one."
+            )
+        # The module may have got another dt since.
+        common_dt(self.module, self.dt, self.full_name)
+
+    def as_graph(self) -> Any:
+        """The computational graph of the wrapped module."""
+        return self.module.as_graph()
+
+    # Attributes and names, as of `eqpool.AbstractModule`
+
+    def parameters(self, family: FamilyLike = None) -> NestedDict:
+        """A nested dictionary of parameters, `{"module": {...}}`."""
+        return attributes(self, Parameter, family)
+
+    def state(self, family: FamilyLike = None) -> NestedDict:
+        """A nested dictionary of states, `{"num_timesteps": ..., "module": {...}}`."""
+        return attributes(self, State, family)
+
+    def simulation_parameters(self, family: FamilyLike = None) -> NestedDict:
+        """A nested dictionary of simulation parameters, `{"module": {...}}`."""
+        return attributes(self, SimulationParameter, family)
+
+    def attributes_named(self, name: str) -> NestedDict:
+        """A nested dictionary of all attributes with this name."""
+        return attributes_named(self, name)
+
+    def modules(self) -> dict[str, Any]:
+        """`{"module": the wrapped module}`."""
+        return dict(submodules(self))
+
+    def set_attributes(self: _M, attributes: Mapping[str, Any]) -> _M:
+        """A new module with other values, as of a new state."""
+        return set_attributes(self, attributes)
+
+    def reset_state(self: _M) -> _M:
+        """A new module with every state as at construction, and the clock at 0."""
+        return reset(self, State)
+
+    def reset_parameters(self: _M) -> _M:
+        """A new module with every parameter as at construction."""
+        return reset(self, Parameter)
+
+    @property
+    def name(self) -> str:
+        """The name of the wrapped module, or `""`."""
+        return self.module.name
+
+    @property
+    def class_name(self) -> str:
+        """The name of the class."""
+        return type(self).__name__
+
+    @property
+    def full_name(self) -> str:
+        """Both classes and the name, as `TimedModule(RateJax 'hidden')`."""
+        return f"{self.class_name}({self.module.full_name})"
+
+    @property
+    def shape(self) -> Shape:
+        """Shape of the wrapped module."""
+        return self.module.shape
+
+    @property
+    def size_in(self) -> int:
+        """Number of input channels."""
+        return self.module.size_in
+
+    @property
+    def size_out(self) -> int:
+        """Number of output channels."""
+        return self.module.size_out
+
+    @property
+    def size(self) -> int:
+        """The same as `size_out`."""
+        return self.size_out
+
+    @property
+    def spiking_input(self) -> bool:
+        """Whether the wrapped module takes its input as spikes."""
+        return self.module.spiking_input
+
+    @property
+    def spiking_output(self) -> bool:
+        """Whether the output is a `TsGroup`."""
+        return self.module.spiking_output

@@ -1,0 +1,317 @@
+"""Wrong uses of time series, with what the message must say."""
+
+import equinox as eqx
+import numpy as np
+import pynapple as nap
+
+import eqpool
+from eqpool.timed import from_events, TimedModule, to_events
+from tests.timed.series import frame, group, support
+
+
+def mod(**kwargs):
+    return eqpool.RateJax(2, rng_key=0, name="hidden", **kwargs)
+
+
+def timed(step=0):
+    return mod().timed().set_attributes({"num_timesteps": step})
+
+
+def network(**kwargs):
+    return eqpool.Sequential(mod(), mod(**kwargs))
+
+
+def ramp(num_samples=101):
+    return frame(np.arange(num_samples) * 1e-3, np.ones((num_samples, 2)))
+
+
+def epochs(*ends):
+    return nap.TsGroup(
+        {n: nap.Ts(np.array([0.001]), time_support=support(*ends)) for n in range(2)},
+        time_support=support(*ends),
+    )
+
+
+def at_times(*times):
+    """Times as they come, which pynapple takes from an index without looking at them."""
+    index = np.array(times).view(nap.TsIndex)
+    return nap.TsdFrame(t=index, d=np.ones((len(times), 2)), time_support=support(0.0, 0.1))
+
+
+def holes():
+    values = np.ones((101, 2))
+    values[40, 1] = np.nan
+    return frame(np.arange(101) * 1e-3, values)
+
+
+NAME = r"TimedModule\(RateJax 'hidden'\): "
+
+TIMED_CASES = {
+    # wrapping
+    "timed without dt": (
+        lambda: eqpool.Instant(2).timed(),
+        ValueError,
+        r"TimedModule\(Instant\): this module has no dt; give one, in s, as `timed\(dt=1e-3\)`",
+    ),
+    "timed with another dt": (
+        lambda: mod().timed(dt=2e-3),
+        ValueError,
+        NAME + r"dt=0\.002 s contradicts the module, where 'dt' is 0\.001 s\. Leave it out",
+    ),
+    "timed with several dt": (
+        lambda: network(dt=5e-4).timed(),
+        ValueError,
+        r"submodules differ: 0_RateJax\.dt = 0\.001 s, 1_RateJax\.dt = 0\.0005 s\. Build them",
+    ),
+    "timed with a dt that is no number": (
+        lambda: eqpool.Instant(2).timed(dt="1ms"),
+        TypeError,
+        r"dt must be a number, in s; got str '1ms'",
+    ),
+    "timed with a negative dt": (
+        lambda: eqpool.Instant(2).timed(dt=-1e-3),
+        ValueError,
+        r"dt must be finite and at least 1e-08 s.*got -0\.001 s",
+    ),
+    "timed with dt finer than pynapple": (
+        lambda: eqpool.Instant(2).timed(dt=1e-9),
+        ValueError,
+        r"at least 1e-08 s, since pynapple keeps times to 1e-09 s; got 1e-09 s",
+    ),
+    "dt changed after timed": (
+        lambda: timed().set_attributes({"module": {"dt": 2e-3}})(duration=0.1),
+        ValueError,
+        r"where 'dt' is 0\.002 s.*if it was changed since, call `timed` again",
+    ),
+    "timed inside jit": (
+        lambda: eqx.filter_jit(lambda m: m.timed().module)(mod()),
+        TypeError,
+        NAME + "call `timed` outside jit, grad and vmap: it looks at dt",
+    ),
+    "another output": (
+        lambda: mod().timed(output_num=1),
+        ValueError,
+        NAME + r"output_num must be 0, since modules of eqpool return one output; got int 1",
+    ),
+    "timed of a function": (
+        lambda: TimedModule(np.tanh),
+        TypeError,
+        r"TimedModule: wraps an eqpool module; got ufunc",
+    ),
+    # length of a run
+    "no length": (lambda: timed()(), ValueError, NAME + r"how long is this run\? Give ts_input"),
+    "contradicting lengths": (
+        lambda: timed()(duration=0.1, num_timesteps=50),
+        ValueError,
+        r"duration=0\.1 s is 100 steps of dt=0\.001 s, but num_timesteps=50; give one",
+    ),
+    "broken duration": (
+        lambda: timed()(duration=0.0105),
+        ValueError,
+        r"duration=0\.0105 s is 10\.5 steps of dt=0\.001 s, .*: num_timesteps=10 or 11\.",
+    ),
+    "duration below a step": (
+        lambda: timed()(duration=1e-4),
+        ValueError,
+        r"is 0\.1 steps of dt=0\.001 s, and must be a whole number of them: num_timesteps=1\.",
+    ),
+    "negative duration": (
+        lambda: timed()(duration=-0.1),
+        ValueError,
+        r"duration must be positive and finite; got -0\.1 s",
+    ),
+    "duration that is NaN": (
+        lambda: timed()(duration=float("nan")),
+        ValueError,
+        r"duration must be positive and finite; got nan s",
+    ),
+    "duration that is no number": (
+        lambda: timed()(duration="long"),
+        TypeError,
+        r"duration must be a number, in s; got str 'long'",
+    ),
+    "zero steps": (
+        lambda: timed()(num_timesteps=0),
+        ValueError,
+        r"num_timesteps must be at least 1; got 0",
+    ),
+    "steps that are no integer": (
+        lambda: timed()(num_timesteps=1.5),
+        TypeError,
+        r"num_timesteps must be an integer; got float 1\.5",
+    ),
+    # time supports
+    "empty time support": (
+        lambda: timed()(nap.Ts(np.array([]))),
+        ValueError,
+        r"empty time_support.* Build it with one, as `nap\.Ts\(times, time_support=.*leave it out",
+    ),
+    "infinite time support": (
+        lambda: timed()(group([0.1], [], span=(0.0, np.inf))),
+        ValueError,
+        r"the time_support of ts_input is not finite; cut it with `ts_input\.restrict",
+    ),
+    "input in the past": (
+        lambda: timed(50)(ramp()),
+        ValueError,
+        NAME + r"ts_input begins at 0 s, but the clock stands at 0\.05 s, and what lies before is "
+        r"past: hand over what is left, `ts_input\.restrict\(nap\.IntervalSet\(0\.05, 0\.1\)\)`, "
+        r"or put the clock back with `reset_state\(\)`",
+    ),
+    "input all in the past": (
+        lambda: timed(100)(ramp()),
+        ValueError,
+        r"the clock stands at 0\.1 s.*shift its times by 0\.1 s, or put the clock back",
+    ),
+    "late input": (
+        lambda: timed()(group([0.05], [0.06], span=(0.05, 0.1))),
+        ValueError,
+        r"the run begins at 0 s, where the clock stands, but ts_input is defined from 0\.05 s on "
+        r"only: if nothing happens before, build it with `time_support=nap\.IntervalSet\(0, 0\.1\)`"
+        r", or run up to there without input, `evolve\(num_timesteps=50\)`",
+    ),
+    "input late by less than a step": (
+        lambda: timed()(group([0.05], [0.06], span=(0.0004, 0.1))),
+        ValueError,
+        r"defined from 0\.0004 s on only: .*`time_support=nap\.IntervalSet\(0, 0\.1\)`\.$",
+    ),
+    "gap inside the run": (
+        lambda: timed()(epochs(0.0, 0.04, 0.06, 0.1)),
+        ValueError,
+        r"not defined between 0\.04 and 0\.06 s, a gap of its time_support inside the run\. Run "
+        r"the epochs one by one",
+    ),
+    "input too short": (
+        lambda: timed()(group([0.05], [0.06], span=(0.0, 0.1)), duration=0.2),
+        ValueError,
+        r"ts_input ends at 0\.1 s, but the run goes on to 0\.2 s: make it shorter, or, if nothing "
+        r"more happens, build ts_input with a longer time_support, `nap\.IntervalSet\(0, 0\.2\)`",
+    ),
+    # what is in a series
+    "array for a time series": (
+        lambda: timed()(np.ones((10, 2))),
+        TypeError,
+        r"must be a time series of pynapple.*got float64\[10,2\]\. An array goes into the module",
+    ),
+    "too few channels of events": (
+        lambda: eqpool.Instant(3).timed(dt=1e-3)(group([], [])),
+        ValueError,
+        r"ts_input has 2 channels \(keys \[0, 1\]\); expected 3, or one that all share\. A channel "
+        r"without events is an empty `nap\.Ts`",
+    ),
+    "keys that are no channels": (
+        lambda: timed()(
+            nap.TsGroup(
+                {key: nap.Ts(np.array([0.01, 0.02])) for key in (3, 7)},
+                time_support=support(0.0, 0.1),
+            )
+        ),
+        ValueError,
+        r"the keys of a TsGroup are channels, 0 to 1; got \[3, 7\]\. Renumber them",
+    ),
+    "wrong channels of samples": (
+        lambda: timed()(frame([0.0, 0.1], np.ones((2, 5)))),
+        ValueError,
+        r"ts_input has shape \(2, 5\); expected \(T, 2\), or a single channel that all share",
+    ),
+    "tensor of other channels": (
+        lambda: eqpool.DynapSim(2).timed()(
+            nap.TsdTensor(t=np.array([0.0, 0.1]), d=np.ones((2, 4, 2)))
+        ),
+        ValueError,
+        r"ts_input has shape \(2, 4, 2\); expected \(T, 8\) or \(T, 2, 4\)",
+    ),
+    "complex samples": (
+        lambda: timed()(frame([0.0, 0.1], np.ones((2, 2)) * 1j)),
+        TypeError,
+        r"ts_input must be real; got complex128\. Take its real part",
+    ),
+    "no samples": (
+        lambda: timed()(frame([], np.ones((0, 2)), span=(0.0, 0.1))),
+        ValueError,
+        r"ts_input has no samples; leave it out for a run without input",
+    ),
+    "samples that are NaN": (
+        lambda: timed()(holes()),
+        ValueError,
+        r"ts_input is NaN or infinite around 0\.04 s in channel 1; to interpolate over such samples"
+        r", leave them out with `ts_input\.dropna\(update_time_support=False\)`",
+    ),
+    "times that are NaN": (
+        lambda: timed()(at_times(0.0, np.nan, 0.1)),
+        ValueError,
+        r"a time of ts_input is NaN or infinite; drop it first",
+    ),
+    "times out of order": (
+        lambda: timed()(at_times(0.0, 0.05, 0.04)),
+        ValueError,
+        r"the times of ts_input are out of order; sort them, with their values",
+    ),
+    # where it may be run
+    "time series inside jit": (
+        lambda: eqx.filter_jit(lambda t: t(duration=0.1)[1])(timed()),
+        TypeError,
+        NAME + r"time series live outside jit, grad and vmap\. .*`timed\.module\(input_data\)`",
+    ),
+    "several clocks": (
+        lambda: timed().set_attributes({"num_timesteps": np.array([1, 2], np.int32)})(duration=0.1),
+        ValueError,
+        r"the clock has shape \(2,\), but a time series is a single run; start afresh",
+    ),
+    "batched state": (
+        lambda: timed().set_attributes({"module": {"x": np.ones((3, 2))}})(duration=0.1),
+        ValueError,
+        r"the state 'x' has batch size 3, but input_data .* has no batch axis.*`reset_state\(\)`",
+    ),
+    "spikes that are no counts": (
+        lambda: eqpool.Sequential(
+            eqpool.DynapSim(2, synapses=("ampa",), spiking_output=False), Halves()
+        ).timed()(duration=0.1),
+        ValueError,
+        r"a spiking module counts spikes, but its output is not made of whole numbers from 0 on "
+        r"\(float32\[100,2\]\); build it with `spiking_output=False`",
+    ),
+    # events
+    "samples to events": (
+        lambda: to_events(ramp()),
+        TypeError,
+        r"to_events: takes a `nap\.TsGroup` or a `nap\.Ts`; got TsdFrame\.",
+    ),
+    "events from nowhere": (
+        lambda: to_events(nap.Ts(np.array([]))),
+        ValueError,
+        r"to_events: the series has no time support; give t_start, in s",
+    ),
+    "events before their start": (
+        lambda: to_events(group([0.01], []), t_start=0.05),
+        ValueError,
+        r"a time is negative; runs start at 0\. Event 0 has time -0\.0399",
+    ),
+    "fractions of events": (
+        lambda: from_events(eqpool.Events([0.01], [0], 1, 0.5), 0.1),
+        ValueError,
+        r"from_events: weights must be whole numbers from 0 on.*got \[0\.5\]",
+    ),
+    "events behind a matrix": (
+        lambda: from_events(eqpool.Events([0.01], [0], 1).through(np.ones((1, 2))), 0.1),
+        ValueError,
+        r"these events have passed a linear layer and belong to many channels",
+    ),
+    "events behind the end of a series": (
+        lambda: from_events(eqpool.Events([0.01, 0.2], [0, 0], 1), 0.1),
+        ValueError,
+        r"comes after the end of the run.*Event 1 has time 0\.2",
+    ),
+}
+
+
+class Halves(eqpool.AbstractModule):
+    """Says that it spikes, and does not."""
+
+    blueprint: eqpool.Blueprint
+
+    def __init__(self):
+        eqpool.initialise(self, 2, spiking_output=True)
+
+    def run(self, input_data, record):
+        return input_data + 0.5, {}, {}
