@@ -5,6 +5,7 @@ import pathlib
 import diffrax
 import jax.numpy as jnp
 import matplotlib
+import networkx
 import numpy as np
 
 import eqpool
@@ -88,7 +89,62 @@ def dynapsim() -> None:
     plt.close(figure)
 
 
+def lif() -> None:
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.3), layout="constrained")
+
+    x = jnp.zeros((120, 1)).at[jnp.asarray([5, 25, 30, 35, 60, 63, 66, 69, 90])].set(0.4)
+    _, _, record = eqpool.LIF(1, tau_mem=15e-3, tau_syn=5e-3)(x, record=True)
+    time = np.arange(1, 121)
+    for name, label, (color, style) in zip(
+        ["vmem", "isyn"], ["$V$", "$I_{syn}$"], STYLES, strict=False
+    ):
+        left.plot(time, np.ravel(record[name]), style, color=color, label=label)
+    for t in time[np.ravel(record["spikes"]) > 0]:
+        left.axvline(t, color="0.6", linewidth=1)
+    left.axhline(1.0, color="0.8", linewidth=1)
+    left.set(xlabel="time (ms)", title="A neuron; spikes are grey")
+    left.legend(frameon=False)
+
+    drive = jnp.where(jnp.arange(300)[:, None] // 100 == jnp.arange(3), 0.3, 0.05)
+    mod = eqpool.Softmax(weight=jnp.eye(3), bias=jnp.zeros(3), tau=20e-3)
+    output, _, _ = mod(drive)
+    for i, (color, style) in enumerate(STYLES[:3]):
+        right.plot(np.arange(1, 301), output[:, i], style, color=color, label=f"channel {i}")
+    right.set(xlabel="time (ms)", title=r"Softmax, $\tau$ = 20 ms, of a drive that moves on")
+    right.legend(frameon=False)
+    figure.savefig(IMG / "lif.png", dpi=150)
+    plt.close(figure)
+
+
+def graph() -> None:
+    net = eqpool.Sequential(
+        eqpool.Linear((3, 8), rng_key=0),
+        eqpool.Residual(eqpool.LIF(8, has_rec=True, rng_key=1)),
+        eqpool.Linear((8, 2), rng_key=2),
+    )
+    drawn = net.as_graph()
+    figure, axes = plt.subplots(figsize=(14, 4), layout="constrained")
+    places = {
+        "input": (0, 0), "0_LinearJax": (1, 0), "1_Residual.0_LIFJax": (2, 0.7),
+        "1_Residual.0_LIFJax.w_rec": (2, 2.9), "1_Residual.alias": (2, -0.7), "2_LinearJax": (3, 0),
+        "output": (4, 0),
+    }  # fmt: skip
+    labels = {name: f"{name}\n{data['node']}" for name, data in drawn.nodes(data=True)}
+    networkx.draw_networkx(
+        drawn, places, ax=axes, labels=labels, node_size=5200, node_color="white", node_shape="s",
+        font_size=8, arrowsize=16, edge_color="#0072B2", connectionstyle="arc3,rad=0.15",
+        bbox=dict(facecolor="white", edgecolor="0.6", boxstyle="round,pad=0.4"),
+    )  # fmt: skip
+    axes.set_xlim(-0.5, 4.5)
+    axes.set_ylim(-1.3, 3.4)
+    axes.axis("off")
+    figure.savefig(IMG / "graph.png", dpi=150)
+    plt.close(figure)
+
+
 if __name__ == "__main__":
     IMG.mkdir(exist_ok=True)
     rate()
     dynapsim()
+    lif()
+    graph()
