@@ -62,7 +62,12 @@ from ._models import (
     SoftmaxJax as SoftmaxJax,
     Threshold as Threshold,
 )
-from ._module import AbstractModule as AbstractModule, initialise as initialise
+from ._module import (
+    AbstractModule as AbstractModule,
+    initialise as initialise,
+    Summary as Summary,
+    summary as summary,
+)
 from ._solver import (
     AbstractStepper as AbstractStepper,
     Diffrax as Diffrax,
@@ -88,7 +93,7 @@ from ._training import (
     mse as mse,
     time_average as time_average,
 )
-from .io import from_nir as from_nir, to_nir as to_nir
+from .io import from_nir as from_nir, load as load, save as save, to_nir as to_nir
 
 
 __version__ = _version("eqpool")

@@ -15,9 +15,13 @@ def describe(value: Any) -> str:
     """What came, in one phrase: `float32[3,4]`, `int 3`, `str 'ReLU'`."""
     if hasattr(value, "shape") and hasattr(value, "dtype"):
         return f"{value.dtype}[{','.join(map(str, value.shape))}]"
-    text = repr(value)
-    text = text if len(text) <= 60 else text[:57] + "..."
-    return f"{type(value).__name__} {text}"
+    return f"{type(value).__name__} {shorten(repr(value))}"
+
+
+def shorten(text: str) -> str:
+    """Text on one line, of 60 characters at most."""
+    text = " ".join(text.split())
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def listing(names: Iterable[str]) -> str:

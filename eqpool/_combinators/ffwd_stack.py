@@ -74,6 +74,9 @@ class FFwdStack(AbstractStack):
             spiking_output=modules[-1].spiking_output,
         )
 
+    def __check_init__(self):
+        check_modules(self.layers, "FFwdStack", at_least=2)
+
     def run(
         self, input_data: Float[Array, "T N_in"], record: bool
     ) -> tuple[Array, NestedDict, NestedDict]:

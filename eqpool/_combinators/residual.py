@@ -6,7 +6,7 @@ from .._attribute import Blueprint
 from .._module import AbstractModule, initialise
 from .._types import NestedDict
 from ..graph import AliasConnection, Wiring
-from .stack import AbstractStack, check_row, run_row, wire_row
+from .stack import AbstractStack, check_modules, check_row, run_row, wire_row
 
 
 class Residual(AbstractStack):
@@ -40,21 +40,24 @@ class Residual(AbstractStack):
         **Raises:** as [`eqpool.Sequential`][], and `ValueError` where the sizes of input and
         output differ.
         """
-        check_row(modules, "Residual")
-        n_in, n_out = modules[0].size_in, modules[-1].size_out
+        check_modules(modules, "Residual")
+        self.layers = modules
+        initialise(
+            self,
+            (modules[0].size_in, modules[-1].size_out),
+            name=name,
+            spiking_input=modules[0].spiking_input,
+            spiking_output=modules[-1].spiking_output,
+        )
+
+    def __check_init__(self):
+        check_row(self.layers, "Residual")
+        n_in, n_out = self.layers[0].size_in, self.layers[-1].size_out
         if n_in != n_out:
             raise ValueError(
                 f"Residual: the input, {n_in} channels, is added to the output, {n_out} channels; "
                 "they must be as many. End with an `eqpool.Linear` that brings them back."
             )
-        self.layers = modules
-        initialise(
-            self,
-            (n_in, n_out),
-            name=name,
-            spiking_input=modules[0].spiking_input,
-            spiking_output=modules[-1].spiking_output,
-        )
 
     def run(
         self, input_data: Float[Array, "T N"], record: bool

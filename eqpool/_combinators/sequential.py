@@ -7,7 +7,7 @@ from .._events import Events
 from .._module import AbstractModule, initialise
 from .._types import NestedDict
 from ..graph import Wiring
-from .stack import AbstractStack, check_row, run_row, wire_row
+from .stack import AbstractStack, check_modules, check_row, run_row, wire_row
 
 
 class Sequential(AbstractStack):
@@ -40,7 +40,7 @@ class Sequential(AbstractStack):
         **Raises:** `TypeError` for an argument that is not a module; `ValueError` without any,
         and where an output does not fit the next input.
         """
-        check_row(modules, "Sequential")
+        check_modules(modules, "Sequential")
         self.layers = modules
         initialise(
             self,
@@ -49,6 +49,9 @@ class Sequential(AbstractStack):
             spiking_input=modules[0].spiking_input,
             spiking_output=modules[-1].spiking_output,
         )
+
+    def __check_init__(self):
+        check_row(self.layers, "Sequential")
 
     def run(
         self, input_data: Float[Array, "T N_in"], record: bool

@@ -7,9 +7,14 @@ from .initialise import (
     square_shape as square_shape,
 )
 from .on_grid import run_on_grid as run_on_grid
+from .show import as_text as as_text
+from .summary import Summary as Summary, summary as summary
 from .tree import (
+    attribute_value as attribute_value,
     attributes as attributes,
     attributes_named as attributes_named,
+    is_module as is_module,
+    lead_axes as lead_axes,
     map_leaves as map_leaves,
     Site as Site,
     submodules as submodules,

@@ -18,6 +18,7 @@ from ..graph import Input, Output, Wiring
 from .batching import check_states, checked_input, run_batch, run_checked
 from .event_input import check_values, checked_events, run_time
 from .runtime import check_attributes, check_finite
+from .show import as_text
 from .tree import attributes, attributes_named, submodules
 from .update import reset, set_attributes
 
@@ -334,6 +335,10 @@ class AbstractModule(eqx.Module):
     def spiking_output(self) -> bool:
         """Whether the output is spikes."""
         return self.blueprint.spiking_output
+
+    def __repr__(self) -> str:
+        """A tree of submodules and attributes, with their shapes and families."""
+        return as_text(self)
 
     def __check_init__(self):
         names = [*fields(self), *(name for name, _ in submodules(self))]

@@ -1,0 +1,80 @@
+"""Whether a module that was read agrees with what its class declares."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import jax.tree_util as jtu
+
+from .._attribute import fields, Parameter, permitted_shapes, SimulationParameter, State
+from .._errors import describe, listing
+from .._module import attribute_value, is_module, lead_axes, Site, submodules
+
+
+_ROLES = {role.role for role in (Parameter, State, SimulationParameter)}
+
+
+def check(tree: Any) -> None:
+    """Raises `ValueError`, naming class and field, where a module contradicts its declaration."""
+    for module in jtu.tree_leaves(tree, is_leaf=is_module):
+        if is_module(module):
+            _check_module(module, (type(module).__name__,))
+
+
+def _check_module(module: Any, path: tuple[str, ...]) -> None:
+    owner = ".".join(path)
+    _check_blueprint(module, owner)
+    for name, field in fields(module).items():
+        _check_value(module, name, field, f"{owner}.{name}")
+    for name, child in submodules(module):
+        _check_module(child, (*path, name))
+
+
+def _check_blueprint(module: Any, owner: str) -> None:
+    blueprint, declared = module.blueprint, fields(type(module))
+    sizes, shape = dict(blueprint.sizes), blueprint.shape
+    if len(shape) not in (1, 2) or any(size < 1 for size in shape):
+        raise ValueError(f"{owner}: its shape {shape} is none.")
+    for name, size in (("N_in", shape[0]), ("N", shape[-1]), ("N_out", shape[-1])):
+        if sizes.get(name) != size:
+            raise ValueError(f"{owner}: its size {name} = {sizes.get(name)} contradicts {shape}.")
+    roles = [(role, name) for name, role, _ in blueprint.overrides]
+    unknown = [name for name in (*(name for _, name in roles), *blueprint.absent)
+               if name not in declared]  # fmt: skip
+    unknown += [m.name for m in blueprint.members if not _is_member(module, m)]
+    if unknown or not {role for role, _ in roles} <= _ROLES:
+        raise ValueError(f"{owner}: its blueprint speaks of {listing(unknown)}, which it lacks.")
+    present = [name for name in blueprint.absent if getattr(module, name) is not None]
+    if present:
+        raise ValueError(f"{owner}: has {listing(present)}, which its configuration lacks.")
+    if set(blueprint.initial) != set(fields(module)):
+        raise ValueError(
+            f"{owner}: initial values are there for {listing(blueprint.initial)}; expected "
+            f"{listing(fields(module))}."
+        )
+
+
+def _is_member(module: Any, member: Any) -> bool:
+    holder = getattr(module, member.field, None)
+    return isinstance(holder, dict) and member.name in holder and member.role in _ROLES
+
+
+def _check_value(module: Any, name: str, field: Any, owner: str) -> None:
+    value, initial = attribute_value(module, name), module.blueprint.initial[name]
+    if not isinstance(value, jax.Array):
+        raise ValueError(f"{owner}: must be an array; it is {describe(value)}.")
+    floating = [jnp.issubdtype(x.dtype, jnp.floating) for x in (value, initial)]
+    if floating[0] != floating[1] or not floating[0] and value.dtype != initial.dtype:
+        raise ValueError(f"{owner}: is {value.dtype}; expected {initial.dtype}.")
+    lead, shapes = lead_axes(Site((name,), field, module))
+    if permitted_shapes(field, owner) and not any(initial.shape == lead + s for s in shapes):
+        raise ValueError(f"{owner}: its initial value has shape {initial.shape}.")
+    for shape in shapes:
+        batch = value.ndim - len(lead) - len(shape)
+        fits = batch == 0 or batch == 1 and isinstance(field, State)
+        inner = value.shape[len(lead) + batch :]
+        if fits and value.shape[: len(lead)] == lead and inner == shape:
+            return
+    raise ValueError(
+        f"{owner}: has shape {value.shape}; expected one of {[lead + s for s in shapes]}."
+    )

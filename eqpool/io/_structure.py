@@ -1,0 +1,166 @@
+"""A pytree of modules as JSON and arrays, and back."""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .._errors import describe, is_concrete, listing
+from .._module import Function
+from ._fits import fits, hints
+from ._names import Names
+
+
+def encode(value: Any, names: Names) -> tuple[Any, dict[str, np.ndarray]]:
+    """JSON for `value`, and the arrays that it names.
+
+    **Raises:** `TypeError`, naming the place, for what has no name or no form in a file.
+    """
+    arrays: dict[str, np.ndarray] = {}
+    return _encode(value, names, arrays, ""), arrays
+
+
+def _encode(value: Any, names: Names, arrays: dict[str, np.ndarray], place: str) -> Any:
+    def inner(value: Any, key: Any) -> Any:
+        return _encode(value, names, arrays, f"{place}.{key}" if place else str(key))
+
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else {"float": str(value)}
+    if eqx.is_array(value) or isinstance(value, np.ndarray):
+        arrays[place] = _as_numpy(value, place)
+        return {"array": place}
+    if isinstance(value, Function):
+        return {"function": inner(value.unwrapped, "function")}
+    if isinstance(value, eqx.Module) or hasattr(value, "_fields"):
+        name = names.of(type(value))
+        if name is None:
+            raise TypeError(_nameless(place, type(value).__name__, f"the class {type(value)}"))
+        given = [key for key in _field_names(type(value)) if hasattr(value, key)]
+        return {"class": name, "fields": {key: inner(getattr(value, key), key) for key in given}}
+    if isinstance(value, (list, tuple)):
+        return {type(value).__name__: [inner(item, i) for i, item in enumerate(value)]}
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return {"dict": {key: inner(item, key) for key, item in value.items()}}
+    if isinstance(value, jax.tree_util.Partial):
+        parts = dict(function=value.func, args=value.args, keywords=value.keywords)
+        return {"partial": {key: inner(part, key) for key, part in parts.items()}}
+    name = names.of(value)
+    if name is None:
+        raise TypeError(_nameless(place, getattr(value, "__name__", "it"), describe(value)))
+    return {"name": name}
+
+
+def _as_numpy(value: Any, place: str) -> np.ndarray:
+    if not is_concrete(value):
+        raise TypeError(f"eqpool.save: {place!r} is being traced; save outside jit, grad and vmap.")
+    if jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
+        raise TypeError(
+            f"eqpool.save: {place!r} is a typed key; keep `jax.random.key_data(key)` instead."
+        )
+    return np.ascontiguousarray(value).reshape(np.shape(value))
+
+
+def _nameless(place: str, name: str, what: str) -> str:
+    name = name if name.isidentifier() else "my_function"
+    return (
+        f"eqpool.save: {place or 'the model'!r} is {what}, for which a file has no name. Give it "
+        f"one, `eqpool.save(path, model, known={{{name!r}: ...}})`, and the same to `eqpool.load`."
+    )
+
+
+def decode(tree: Any, arrays: Mapping[str, np.ndarray], names: Names) -> Any:
+    """The value that `encode` wrote.
+
+    Nothing is called on the way but `__check_init__` of the classes that are named. Messages of
+    errors begin with the place.
+
+    **Raises:** `ValueError` for anything that `encode` does not write.
+    """
+    left = dict(arrays)
+    value = _decode(tree, left, names, "")
+    if left:
+        raise ValueError(f"it holds arrays that belong nowhere, {listing(left)}.")
+    return value
+
+
+def _decode(tree: Any, left: dict[str, np.ndarray], names: Names, place: str) -> Any:
+    def inner(tree: Any, key: Any) -> Any:
+        return _decode(tree, left, names, f"{place}.{key}" if place else str(key))
+
+    if tree is None or isinstance(tree, (bool, int, float, str)):
+        return tree
+    where = place or "the model"
+    if not isinstance(tree, dict):
+        raise ValueError(f"{where!r} is not a structure.")
+    match tree:
+        case {"array": str(key)} if len(tree) == 1 and key in left:
+            return jnp.array(left.pop(key), copy=True)
+        case {"float": "inf" | "-inf" | "nan" as text} if len(tree) == 1:
+            return float(text)
+        case {"tuple": list(items)} if len(tree) == 1:
+            return tuple(inner(item, i) for i, item in enumerate(items))
+        case {"list": list(items)} if len(tree) == 1:
+            return [inner(item, i) for i, item in enumerate(items)]
+        case {"dict": dict(items)} if len(tree) == 1:
+            return {key: inner(item, key) for key, item in items.items()}
+        case {"name": name} if len(tree) == 1:
+            value = names.find(name)
+            if isinstance(value, type):
+                raise ValueError(f"{where!r} names the class {name!r} where a function stands.")
+            return value
+        case {"function": function} if len(tree) == 1:
+            value = inner(function, "function")
+            if not callable(value):
+                raise ValueError(f"{where!r} is no function.")
+            return Function(value)
+        case {"partial": {"function": _, "args": _, "keywords": _} as parts} if len(tree) == 1:
+            f, args, keywords = (inner(parts[key], key) for key in ("function", "args", "keywords"))
+            if not (callable(f) and isinstance(args, tuple) and isinstance(keywords, dict)):
+                raise ValueError(f"{where!r} is no partial function.")
+            return jax.tree_util.Partial(f, *args, **keywords)
+        case {"class": name, "fields": dict(given)} if len(tree) == 2:
+            cls = names.find(name)
+            values = {key: inner(item, key) for key, item in given.items()}
+            return _instance(cls, values, where)
+    raise ValueError(f"{where!r} is not a structure of this format.")
+
+
+def _instance(cls: Any, values: dict[str, Any], where: str) -> Any:
+    if not isinstance(cls, type) or not (issubclass(cls, eqx.Module) or hasattr(cls, "_fields")):
+        raise ValueError(f"{where!r} is said to be a {cls}, which is no class of modules.")
+    expected = _field_names(cls)
+    if set(values) != set(expected):
+        raise ValueError(
+            f"{where!r}, a {cls.__name__}, must have the fields {listing(expected)}; the file has "
+            f"{listing(values)}."
+        )
+    for key, hint in hints(cls).items():
+        if key in values and not fits(values[key], hint):
+            raise ValueError(
+                f"{where!r}, a {cls.__name__}, cannot have {key} = {describe(values[key])}."
+            )
+    if hasattr(cls, "_fields"):
+        return cls(**values)
+    # As unflattening does it: a constructor would draw, convert and check arguments anew.
+    module = object.__new__(cls)
+    for key, value in values.items():
+        object.__setattr__(module, key, value)
+    for base in reversed(cls.__mro__):
+        if "__check_init__" in vars(base):
+            vars(base)["__check_init__"](module)
+    return module
+
+
+def _field_names(cls: Any) -> list[str]:
+    if hasattr(cls, "_fields"):
+        return list(cls._fields)
+    return [entry.name for entry in dataclasses.fields(cls)]
