@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import random
 import signal
 import subprocess
 import sys
@@ -59,3 +60,48 @@ def test_a_killed_run_resumes_bit_for_bit(tmp_path):
     assert other.returncode != 0 and "was made by another run" in other.stderr
     nothing = run("--out", tmp_path / "nothing", "--resume")
     assert nothing.returncode != 0 and "There is no checkpoint" in nothing.stderr
+
+
+@pytest.mark.slow
+def test_a_run_killed_at_any_step_has_the_losses_of_one_that_was_not(tmp_path):
+    """Three kills at times that differ from run to run, also while a checkpoint is written."""
+    pytest.importorskip("aeon")
+    script = [sys.executable, "examples/train_checkpointed.py", "--steps", "300", "--every", "3"]
+
+    def start(out):
+        with open(tmp_path / "output", "w") as file:
+            return subprocess.Popen(
+                [*script, "--out", str(out)], cwd=ROOT, stdout=file, stderr=file
+            )
+
+    def output(process):
+        process.wait()
+        text = (tmp_path / "output").read_text()
+        assert process.returncode == 0, text
+        return text
+
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert "test accuracy" in output(start(whole))
+    assert (whole / "losses.png").stat().st_size > 10_000
+
+    def latest():
+        names = [path.name for path in broken.glob("checkpoints/*")]
+        return max((int(name) for name in names if name.isdigit()), default=-1)
+
+    for kill in range(3):
+        process, before = start(broken), latest()
+        while latest() <= before + 20:
+            assert process.poll() is None, "it ended before it could be killed"
+            time.sleep(0.02)
+        time.sleep(random.uniform(0.0, 0.2))
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        assert 20 * (kill + 1) < latest() < 299
+    assert "going on from step" in output(start(broken))
+    for name in ("losses.npy", "net.safetensors"):
+        assert (broken / name).read_bytes() == (whole / name).read_bytes()
+
+    other = subprocess.run(
+        [*script, "--seed", "1", "--out", str(broken)], cwd=ROOT, capture_output=True, text=True
+    )
+    assert other.returncode != 0 and "are of another run" in other.stderr

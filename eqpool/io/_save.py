@@ -16,7 +16,8 @@ from ._names import Names
 from ._structure import decode, encode
 
 
-FORMAT, VERSION = "eqpool", 1
+ENTRY, VERSION = "eqpool", 1
+"""What the header calls our entry, and the version of what it holds."""
 
 
 def save(
@@ -54,12 +55,10 @@ def save(
         check(model)
     except ValueError as error:
         raise ValueError(f"eqpool.save: {error} Such a model could not be loaded.") from None
-    metadata = {
-        "format": FORMAT,
-        "version": str(VERSION),
-        "eqpool": version("eqpool"),
-        "structure": json.dumps(structure, allow_nan=False),
-    }
+    entry = {"version": VERSION, "written by": version("eqpool"), "structure": structure}
+    # A single entry: safetensors writes several in any order, and equal networks shall make equal
+    # files.
+    metadata = {ENTRY: json.dumps(entry, allow_nan=False)}
     target = pathlib.Path(path)
     draft = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
@@ -85,16 +84,12 @@ def load(path: str | os.PathLike[str], *, known: Mapping[str, Any] | None = None
     newer format, or that contradicts itself, and for double precision without
     `jax_enable_x64`; `FileNotFoundError` if there is none.
     """
-    metadata, arrays = _read(os.fspath(path))
+    text, arrays = _read(os.fspath(path))
     names = Names(known)
-    for name, array in arrays.items():
-        if array.dtype.itemsize == 8 and not jax.config.jax_enable_x64:  # pyright: ignore
-            raise ValueError(
-                f"{path}: {name!r} is {array.dtype}; switch double precision on first, "
-                "`jax.config.update('jax_enable_x64', True)`."
-            )
     try:
-        model = decode(json.loads(metadata["structure"]), arrays, names)
+        structure = _structure_of(json.loads(text))
+        _check_precision(arrays)
+        model = decode(structure, arrays, names)
         check(model)
     except RecursionError:
         raise ValueError(f"{path}: damaged or made by hand: it is nested without end.") from None
@@ -103,28 +98,38 @@ def load(path: str | os.PathLike[str], *, known: Mapping[str, Any] | None = None
     return model
 
 
-def _read(path: str) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+def _read(path: str) -> tuple[str, dict[str, np.ndarray]]:
     safetensors = extra("safetensors", "save")
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
-            _check_format(path, metadata)
-            return metadata, {name: file.get_tensor(name) for name in file.keys()}
+            if ENTRY not in metadata:
+                raise ValueError(
+                    f"{path}: holds arrays, but no network: it was not written by eqpool.save."
+                )
+            return metadata[ENTRY], {name: file.get_tensor(name) for name in file.keys()}
     except safetensors.SafetensorError as error:
         raise ValueError(
             f"{path}: is no file of eqpool.save, or has been cut short ({error})."
         ) from None
 
 
-def _check_format(path: str, metadata: Mapping[str, str]) -> None:
-    if metadata.get("format") != FORMAT or "structure" not in metadata:
-        raise ValueError(
-            f"{path}: holds arrays, but no network: it was not written by eqpool.save."
-        )
-    number = metadata.get("version", "")
-    if not number.isdecimal() or int(number) > VERSION:
-        raise ValueError(
-            f"{path}: has version {number!r} of the format, and this eqpool "
-            f"({version('eqpool')}) reads up to {VERSION}; it was written by eqpool "
-            f"{metadata.get('eqpool')}. Upgrade, `pip install -U eqpool`."
-        )
+def _structure_of(entry: Any) -> Any:
+    match entry:
+        case {"version": int(number), "written by": str(writer), "structure": structure}:
+            if number > VERSION:
+                raise ValueError(
+                    f"its format has version {number}, and this eqpool ({version('eqpool')}) reads "
+                    f"up to {VERSION}; it was written by eqpool {writer}. Upgrade eqpool."
+                )
+            return structure
+    raise ValueError("its entry in the header has another form.")
+
+
+def _check_precision(arrays: Mapping[str, np.ndarray]) -> None:
+    for name, array in arrays.items():
+        if array.dtype.itemsize == 8 and not jax.config.jax_enable_x64:  # pyright: ignore
+            raise ValueError(
+                f"{name!r} is {array.dtype}; switch double precision on first, "
+                "`jax.config.update('jax_enable_x64', True)`."
+            )

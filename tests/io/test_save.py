@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, HealthCheck, settings, strategies as st
+from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 import eqpool
@@ -267,27 +268,22 @@ def test_foreign(path, tmp_path):
     refused(path, (tmp_path / "other.eqx").read_bytes(), "is no file of eqpool.save")
     save_file({"x": np.ones(3)}, path)
     refused(path, path.read_bytes(), "holds arrays, but no network")
-    save_file({"x": np.ones(3)}, path, {"format": "pt"})
+    save_file({"x": np.ones(3)}, path, {"format": "pt", "eqpool_": "{}"})
     refused(path, path.read_bytes(), "holds arrays, but no network")
     assert not (tmp_path / "executed").exists()
     with pytest.raises(FileNotFoundError, match="nowhere"):
         eqpool.load(tmp_path / "nowhere")
 
 
-def parts(path, content):
-    path.write_bytes(content)
-    from safetensors import safe_open
-
+def forged(path, good, change=None, entry=None, **others):
+    """The bytes of `good` with another structure, other arrays, or another entry in the header."""
+    path.write_bytes(good)
     with safe_open(path, framework="numpy") as file:
-        metadata = dict(file.metadata())
-    return json.loads(metadata.pop("structure")), load_file(path), metadata
-
-
-def forged(path, good, change=None, **metadata):
-    structure, arrays, given = parts(path, good)
+        given = json.loads(file.metadata()["eqpool"])
+    arrays = load_file(path)
     if change is not None:
-        change(structure, arrays)
-    save_file(arrays, path, given | {"structure": json.dumps(structure)} | metadata)
+        change(given["structure"], arrays)
+    save_file(arrays, path, {"eqpool": json.dumps(given | others) if entry is None else entry})
     return path.read_bytes()
 
 
@@ -379,19 +375,33 @@ def test_networks_that_do_not_fit_together(path):
     refused(path, forged(path, content, empty), "Sequential: give at least one module")
 
 
-def test_structures_that_are_none(good, path):
-    refused(path, forged(path, good, structure="{"), "cannot be loaded")
-    refused(
-        path, forged(path, good, structure="[" * 100_000), "nested without end|cannot be loaded"
-    )
-    refused(path, forged(path, good, structure="9" * 100_000), "cannot be loaded")
-    deep = '{"list": [' * 5_000 + "]}" * 5_000
-    refused(path, forged(path, good, structure=deep), "nested without end")
+@pytest.mark.parametrize(
+    "entry, match",
+    [
+        ("{", "cannot be loaded"),
+        ("[" * 100_000, "nested without end|be loaded"),
+        ("9" * 100_000, "cannot be loaded"),
+        ('{"list": [' * 5_000 + "]}" * 5_000, "nested without end"),
+        ("[]", "its entry in the header has another form"),
+        ('{"version": 1}', "its entry in the header has another form"),
+    ],
+)
+def test_entries_that_are_none(good, path, entry, match):
+    refused(path, forged(path, good, entry=entry), match)
 
 
 def test_newer_formats(good, path):
-    refused(path, forged(path, good, version="2"), "has version '2' of the format.*reads up to 1")
-    refused(path, forged(path, good, version="one"), "has version 'one' of the format")
+    newer = forged(path, good, **{"version": 2, "written by": "9.9"})
+    refused(
+        path, newer, "version 2, and this eqpool .* reads up to 1; it was written by eqpool 9.9"
+    )
+    refused(path, forged(path, good, version="2"), "its entry in the header has another form")
+
+
+def test_equal_networks_make_equal_files(path, good):
+    for _ in range(5):
+        eqpool.save(path, NETWORKS["roles and families"]())
+        assert path.read_bytes() == good
 
 
 @settings(
