@@ -51,7 +51,7 @@ TIMED_CASES = {
     "timed without dt": (
         lambda: eqpool.Instant(2).timed(),
         ValueError,
-        r"TimedModule\(Instant\): this module has no dt; give one, in s, as `timed\(dt=1e-3\)`",
+        r"TimedModule\(InstantJax\): this module has no dt; give one, in s, as `timed\(dt=1e-3\)`",
     ),
     "timed with another dt": (
         lambda: mod().timed(dt=2e-3),
@@ -87,6 +87,16 @@ TIMED_CASES = {
         lambda: eqx.filter_jit(lambda m: m.timed().module)(mod()),
         TypeError,
         NAME + "call `timed` outside jit, grad and vmap: it looks at dt",
+    ),
+    "a dt in place of which stands a choice": (
+        lambda: mod().timed(0, True),
+        TypeError,
+        NAME + r"dt must be a number, in s; got bool True",
+    ),
+    "a choice that is none": (
+        lambda: mod().timed(add_events="no"),
+        TypeError,
+        NAME + r"add_events must be True or False; got str 'no'",
     ),
     "another output": (
         lambda: mod().timed(output_num=1),
@@ -139,6 +149,16 @@ TIMED_CASES = {
         lambda: timed()(num_timesteps=1.5),
         TypeError,
         r"num_timesteps must be an integer; got float 1\.5",
+    ),
+    "steps in place of which stands a choice": (
+        lambda: timed()(None, None, True),
+        TypeError,
+        r"num_timesteps must be an integer; got bool True",
+    ),
+    "a clock at its end": (
+        lambda: timed(2**31 - 11)(num_timesteps=20),
+        ValueError,
+        r"the clock counts to 2147483647 steps, .* s; put it back with `reset_state\(\)`",
     ),
     # time supports
     "empty time support": (
@@ -226,6 +246,16 @@ TIMED_CASES = {
         TypeError,
         r"ts_input must be real; got complex128\. Take its real part",
     ),
+    "samples that are no numbers": (
+        lambda: timed()(frame([0.0, 0.1], np.ones((2, 2), object))),
+        TypeError,
+        r"ts_input must hold numbers; got object",
+    ),
+    "samples beyond single precision": (
+        lambda: timed()(frame([0.0, 0.1], np.full((2, 2), 1e300))),
+        ValueError,
+        r"ts_input is NaN or infinite around 0 s in channel 0",
+    ),
     "no samples": (
         lambda: timed()(frame([], np.ones((0, 2)), span=(0.0, 0.1))),
         ValueError,
@@ -269,7 +299,7 @@ TIMED_CASES = {
         ).timed()(duration=0.1),
         ValueError,
         r"a spiking module counts spikes, but its output is not made of whole numbers from 0 on "
-        r"\(float32\[100,2\]\); build it with `spiking_output=False`",
+        r"\(float32\[100,2\]\); build it, or its last module, with `spiking_output=False`",
     ),
     # events
     "samples to events": (

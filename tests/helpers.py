@@ -5,12 +5,19 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from jaxtyping import Array
 
 import eqpool
 
 
 DATA = pathlib.Path(__file__).parent / "data"
+
+
+def mostly_slow(values: Any, fast: int) -> list[Any]:
+    """Values for `parametrize`: all but the first few run with `pytest -m slow` only."""
+    values = list(values)
+    return values[:fast] + [pytest.param(v, marks=pytest.mark.slow) for v in values[fast:]]
 
 
 def golden(name: str) -> dict[str, np.ndarray]:

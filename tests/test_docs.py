@@ -3,6 +3,7 @@
 import pathlib
 import re
 import types
+import warnings
 
 import jax
 import pytest
@@ -25,7 +26,10 @@ def test_code_runs(page, promotion):
         line = text[: match.start()].count("\n") + 2
         # Blank lines in front, so that a traceback names the line of the page.
         code = compile("\n" * (line - 1) + match[1], str(page), "exec")
-        with jax.numpy_rank_promotion("allow"):
+        with jax.numpy_rank_promotion("allow"), warnings.catch_warnings():
+            if "from rockpool" in text:  # its own, and that of JAX about its use
+                warnings.filterwarnings("ignore", module="rockpool")
+                warnings.filterwarnings("ignore", "(size|shape) requires ndarray or scalar")
             exec(code, namespace)
 
 

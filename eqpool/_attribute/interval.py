@@ -4,6 +4,7 @@ import dataclasses
 import math
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool
 
 
@@ -30,13 +31,13 @@ class Interval:
                 f"Interval: lower must be below upper, got lower={self.lower}, upper={self.upper}."
             )
 
-    def contains(self, x: Array) -> Bool[Array, "..."]:
+    def contains(self, x: Array | np.ndarray) -> Bool[Array | np.ndarray, "..."]:
         """Elementwise whether `x` lies inside; `False` for `NaN` and infinity."""
         if self.closed:
             inside = (x >= self.lower) & (x <= self.upper)
         else:
             inside = (x > self.lower) & (x < self.upper)
-        return inside & jnp.isfinite(x)
+        return inside & (np if isinstance(x, np.ndarray) else jnp).isfinite(x)
 
     def widened(self, fraction: float) -> "Interval":
         """The same interval with each end moved outwards by a fraction of itself."""

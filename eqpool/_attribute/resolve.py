@@ -111,16 +111,17 @@ def check_values(value: Array, attribute: AbstractAttribute, owner: str) -> None
     if not (is_concrete(value) and jnp.issubdtype(value.dtype, jnp.floating)):
         return
     bounds = attribute.bounds or REAL
-    bad = np.flatnonzero(~np.asarray(bounds.contains(value)))
+    numbers = np.asarray(value)  # NumPy compiles nothing for each new shape
+    bad = np.flatnonzero(~bounds.contains(numbers))
     if bad.size:
-        raise ValueError(bounds_message(attribute, owner, np.ravel(value)[bad[0]], int(bad[0])))
+        raise ValueError(bounds_message(attribute, owner, np.ravel(numbers)[bad[0]], int(bad[0])))
     if attribute.operating_range is not None:
         # Numbers such as 5e-13 are not exact in float32.
         within = attribute.operating_range.widened(1e-6)
-        odd = np.flatnonzero(~np.asarray(within.contains(value)))
+        odd = np.flatnonzero(~within.contains(numbers))
         if odd.size:
             warnings.warn(
-                f"{owner} = {np.ravel(value)[odd[0]]:.3g} {attribute.unit} (element {odd[0]}) is "
+                f"{owner} = {np.ravel(numbers)[odd[0]]:.3g} {attribute.unit} (element {odd[0]}) is "
                 f"outside what the hardware can do: {attribute.operating_range} {attribute.unit}.",
                 UserWarning,
                 stacklevel=2,

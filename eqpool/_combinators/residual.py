@@ -47,7 +47,8 @@ class Residual(AbstractStack):
             (modules[0].size_in, modules[-1].size_out),
             name=name,
             spiking_input=modules[0].spiking_input,
-            spiking_output=modules[-1].spiking_output,
+            # The sum counts spikes only where both do.
+            spiking_output=modules[0].spiking_input and modules[-1].spiking_output,
         )
 
     def __check_init__(self):

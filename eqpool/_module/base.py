@@ -267,7 +267,8 @@ class AbstractModule(eqx.Module):
                 print(name, data["node"])
             ```
         """
-        wiring, name = Wiring(), self.name or self.class_name
+        taken = ("input", "output")
+        wiring, name = Wiring(), self.class_name if self.name in ("", *taken) else self.name
         source = wiring.add("input", Input(self.size_in), ())
         last = self.wire(wiring, source, name)
         wiring.add("output", Output(self.size_out), last)

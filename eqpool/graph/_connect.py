@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from .._errors import extra
+from .._errors import describe, extra, listing
 from ._nodes import AbstractNode, LinearWeights
 
 
@@ -35,14 +35,27 @@ class Wiring:
 
         - `name`: of the vertex.
         - `node`: what it computes.
-        - `sources`: the vertices whose outputs are summed into its input.
+        - `sources`: the vertices whose outputs are summed into its input, each once.
 
         **Returns:** the name, as what comes next takes its sources.
 
-        **Raises:** `ValueError` for a name that exists.
+        **Raises:** `ValueError` for a name that exists, and for sources that do not or come twice;
+        `TypeError` for what is no node.
         """
         if name in self.graph:
             raise ValueError(f"Wiring: there is a vertex {name!r} already.")
+        if not isinstance(node, AbstractNode):
+            raise TypeError(
+                f"Wiring: the vertex {name!r} takes one of the nodes of eqpool.graph; got "
+                f"{describe(node)}."
+            )
+        sources = [sources] if isinstance(sources, str) else list(sources)
+        unknown = [source for source in sources if source not in self.graph]
+        if unknown or len(set(sources)) < len(sources):
+            raise ValueError(
+                f"Wiring: {name!r} takes its input from {listing(sources)}, of which each must "
+                f"exist and come once; there are {listing(self.graph)}."
+            )
         self.graph.add_node(name, node=node)
         self.graph.add_edges_from((source, name) for source in sources)
         return (name,)
@@ -50,6 +63,8 @@ class Wiring:
     def without_prefix(self, prefix: str) -> Any:
         """The graph with vertices whose names begin with `prefix` called without it."""
         names = {name: name.removeprefix(prefix) for name in self.graph}
+        # A submodule may be called like the ends of the graph, and must not become one with them.
+        names = {name: name if short in self.graph else short for name, short in names.items()}
         return extra("networkx", "graph").relabel_nodes(self.graph, names)
 
     def add_recurrent(self, name: str, w_rec: Any, neurons: tuple[str, ...]) -> None:

@@ -1,6 +1,7 @@
 """Reading a graph: modules in a row, residual blocks, recurrent weights."""
 
 import dataclasses
+import operator
 from typing import Any, TypeAlias
 
 from .._errors import describe, extra, listing
@@ -87,6 +88,15 @@ def _parts(graph: Any) -> tuple[dict[str, Block], Any]:
                 f"The vertex {name!r} is unknown: its data 'node' must be one of the nodes of "
                 f"eqpool.graph; got {describe(node)}."
             )
+        try:
+            sizes = operator.index(node.size_in), operator.index(node.size_out)
+        except (AttributeError, IndexError, TypeError) as error:
+            raise TypeError(
+                f"The vertex {name!r}, {type(node).__name__}, has no numbers of channels; give its "
+                f"shape as a tuple of integers, (N_in, N) or (N,): {error}."
+            ) from error
+        if min(sizes) < 1:
+            raise ValueError(f"The vertex {name!r}, {node}, has no channels.")
         parts[name] = Block(name, node)
     return parts, graph
 

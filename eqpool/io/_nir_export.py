@@ -18,9 +18,10 @@ from ..graph import (
     LinearWeights,
     Output,
 )
+from ._nir_reader import check_discretisation, Discretisation, FORGETFUL
 
 
-def to_nir(module: AbstractModule) -> Any:
+def to_nir(module: AbstractModule, *, discretisation: Discretisation = "exponential") -> Any:
     r"""A network as a graph of NIR, for `nir.write(path, graph)` and other frameworks.
 
     NIR describes differential equations, so that each node says what its module approximates:
@@ -29,19 +30,22 @@ def to_nir(module: AbstractModule) -> Any:
     |---|---|
     | `Linear` | `Linear`, with a bias `Affine` |
     | `LIF` with one synapse per neuron | `CubaLIF`, recurrent weights as a `Linear` back to it |
-    | `ExpSyn`, `ExpSmooth` without a function | `LI` |
+    | the same, as read from `LIF` or `IF` | `LIF`, `IF` |
+    | `ExpSyn`, `ExpSmooth` without a function | `LI`; as read from `I`, `I` |
     | `Instant` with [`eqpool.Threshold`][] | `Threshold` |
     | `Sequential`, `FFwdStack` | edges |
     | `Residual` | edges, and a `Scale` by 1 around its modules |
 
-    Resistances are chosen so that exponential steps of length `dt`, exact for constant input,
-    give eqpool's numbers. `dt` and what else NIR has no place for stands in the `metadata` of the
-    nodes, where [`eqpool.from_nir`][] finds it. A reset is to zero in NIR; eqpool's LIF neurons
-    subtract the threshold.
+    Time constants and resistances are chosen so that steps of length `dt` give eqpool's numbers:
+    exponential ones, exact for constant input, or those of forward Euler, for frameworks that step
+    so, as snnTorch with a `dt` of 1e-4. `dt` and what else NIR has no place for stands in the
+    `metadata` of the nodes, where [`eqpool.from_nir`][] finds it. A reset is to zero in NIR;
+    eqpool's LIF neurons subtract the threshold.
 
     **Arguments:**
 
     - `module`: a network. Needs the extra `nir`.
+    - `discretisation`: `"exponential"` (default) or `"euler"`, for [`eqpool.from_nir`][] too.
 
     **Returns:** a `nir.NIRGraph`.
 
@@ -61,14 +65,21 @@ def to_nir(module: AbstractModule) -> Any:
         [doi:10.1038/s41467-024-52259-9](https://doi.org/10.1038/s41467-024-52259-9).
     """
     nir = extra("nir", "nir")
+    check_discretisation("to_nir", discretisation)
     graph = module.as_graph().copy()
     for name, data in list(graph.nodes(data=True)):
         node = data["node"]
         if isinstance(node, InstantFunction) and node.function is identity:
             into, out = list(graph.predecessors(name)), list(graph.successors(name))
-            graph.remove_node(name)
-            graph.add_edges_from((first, last) for first in into for last in out)
+            # Left out where it is the only way on, or back; else a way beside it would be alone.
+            alone = all(graph.out_degree(n) == 1 for n in into)
+            if (alone or all(graph.in_degree(n) == 1 for n in out)) and len(graph) > 3:
+                graph.remove_node(name)
+                graph.add_edges_from((first, last) for first in into for last in out)
     nodes = {name: _converted(nir, name, data["node"]) for name, data in graph.nodes(data=True)}
+    if discretisation == "euler":
+        for node in nodes.values():
+            _for_euler(node)
     return nir.NIRGraph(nodes=nodes, edges=list(graph.edges), metadata={"made by": "eqpool"})
 
 
@@ -88,9 +99,11 @@ def _converted(nir: Any, name: str, node: Any) -> Any:
             return _cuba_lif(nir, name, node)
         case ExponentialSynapses():
             _no_noise(name, node)
-            return _leaky(nir, node, before_decay=True)
+            return _leaky(nir, name, node, before_decay=True)
         case ExponentialFilter(activation_fun=function) if function is identity:
-            return _leaky(nir, node, before_decay=False)
+            return _leaky(nir, name, node, before_decay=False)
+        case InstantFunction() if node.function is identity:
+            return nir.Scale(np.ones(node.n_out))
         case InstantFunction(function=Threshold() as function):
             return nir.Threshold(_each(function.threshold, node.n_out))
         case InstantFunction() | ExponentialFilter():
@@ -111,21 +124,44 @@ def _cuba_lif(nir: Any, name: str, node: LIFNeurons) -> Any:
     dt = float(np.asarray(node.dt))
     tau_mem, tau_syn = _each(node.tau_mem, n), _each(node.tau_syn, n)
     a_mem, a_syn = np.exp(-dt / tau_mem), np.exp(-dt / tau_syn)
-    return nir.CubaLIF(
-        tau_mem=tau_mem,
-        tau_syn=tau_syn,
-        r=a_syn / ((1 - a_syn) * (1 - a_mem)),
-        v_leak=_each(node.bias, n) / (1 - a_mem),
+    common: dict[str, Any] = dict(
         v_threshold=_each(node.threshold, n),
         metadata={"dt": dt, "max_spikes_per_dt": float(np.asarray(node.max_spikes_per_dt))},
     )
+    forgetful = np.allclose(a_syn, FORGETFUL, rtol=1e-4, atol=0.0)
+    if np.all(a_mem == 1.0) and forgetful and not np.any(np.asarray(node.bias)):
+        return nir.IF(r=a_syn / dt, **common)
+    if np.any(a_mem == 1.0):
+        raise ValueError(
+            f"NIR has no node for {name!r}, {node}: it has neurons that never leak only without "
+            "a synapse and a bias."
+        )
+    v_leak = _each(node.bias, n) / (1 - a_mem)
+    if forgetful:
+        return nir.LIF(tau=tau_mem, r=a_syn / (1 - a_mem), v_leak=v_leak, **common)
+    r = a_syn / ((1 - a_syn) * (1 - a_mem))
+    return nir.CubaLIF(tau_mem=tau_mem, tau_syn=tau_syn, r=r, v_leak=v_leak, **common)
 
 
-def _leaky(nir: Any, node: ExponentialSynapses | ExponentialFilter, before_decay: bool) -> Any:
+def _leaky(
+    nir: Any, name: str, node: ExponentialSynapses | ExponentialFilter, before_decay: bool
+) -> Any:
     dt, tau = float(np.asarray(node.dt)), _each(node.tau, node.size_out)
     a = np.exp(-dt / tau)
+    if np.all(a == 1.0):
+        return nir.I(r=np.full_like(tau, 1 / dt), metadata={"dt": dt})
+    if np.any(a == 1.0):
+        raise ValueError(f"NIR has no node for {name!r}, {node}: some of it decays, some does not.")
     r = (a if before_decay else 1.0) / (1 - a)
     return nir.LI(tau=tau, r=r, v_leak=np.zeros_like(tau), metadata={"dt": dt})
+
+
+def _for_euler(node: Any) -> None:
+    """Time constants with which a step of forward Euler leaves what an exponential one did."""
+    for name in ("tau", "tau_mem", "tau_syn"):
+        if hasattr(node, name):
+            dt = node.metadata["dt"]
+            setattr(node, name, -dt / np.expm1(-dt / getattr(node, name)))
 
 
 def _no_noise(name: str, node: Any) -> None:

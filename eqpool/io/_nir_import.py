@@ -22,12 +22,8 @@ from ..graph import (
     Output,
     Wiring,
 )
-from ._nir_reader import Discretisation, flattened, Reader
-
-
-# What is left after a step of a synapse that a neuron of NIR does not have. A power of two, so that
-# undoing it in the weights rounds nothing.
-_FORGETFUL = 2.0**-20
+from ._nir_normal import normalised
+from ._nir_reader import check_discretisation, Discretisation, FORGETFUL, LASTING, Reader
 
 
 def from_nir(
@@ -44,11 +40,13 @@ def from_nir(
     $a = 1 - dt/\tau$, networks of frameworks that step so come with theirs (snnTorch, with
     `dt=1e-4`).
 
-    `Linear` and `Affine` become [`eqpool.LinearJax`][], as does `Scale`; `CubaLIF` and `LIF` (a
-    synapse that forgets within a step) [`eqpool.LIFJax`][], `LI` [`eqpool.ExpSynJax`][],
-    `Threshold` an [`eqpool.Threshold`][]. Resistances and input weights go into the weights in
-    front, recurrent ones too. Graphs inside the graph are unpacked, and edges around other nodes
-    become [`eqpool.Residual`][]. Other than in NIR, a spike takes the threshold from the membrane
+    `Linear` and `Affine` become [`eqpool.LinearJax`][], as does `Scale`; `CubaLIF`, `LIF` (a
+    synapse that forgets within a step) and `IF` (a membrane that never does) [`eqpool.LIFJax`][];
+    `LI` and `I` [`eqpool.ExpSynJax`][], and `CubaLI` two of these; `Threshold` an
+    [`eqpool.Threshold`][]. Resistances and input weights go into the weights in front, recurrent
+    ones too. Graphs inside the graph are unpacked, what only hands on is left out (`Identity`, a
+    `Flatten` to one axis, a `Delay` of 0), and edges around other nodes become
+    [`eqpool.Residual`][]. Other than in NIR, a spike takes the threshold from the membrane
     potential, where NIR sets it to zero.
 
     **Arguments:**
@@ -58,19 +56,28 @@ def from_nir(
     - `discretisation`: `"exponential"` (default) or `"euler"`.
 
     **Raises:** `ValueError`, naming the node, for what eqpool has no module for: other nodes, a
-    reset to other than zero, recurrent biases, wiring that is neither row nor residual block; and
-    without a `dt`. `TypeError` for what is no graph.
+    reset to other than zero, recurrent biases, wiring that is neither row nor residual block; for
+    a file that is broken; and without a `dt`. `TypeError` for what is no graph,
+    `FileNotFoundError` where there is none.
     """
     nir = extra("nir", "nir")
-    if discretisation not in ("exponential", "euler"):
-        raise ValueError(
-            f"from_nir: discretisation must be 'exponential' or 'euler'; got {discretisation!r}."
-        )
-    graph = nir.read(source) if isinstance(source, (str, os.PathLike)) else source
+    check_discretisation("from_nir", discretisation)
+    graph = _read(nir, source) if isinstance(source, (str, os.PathLike)) else source
     if not isinstance(graph, nir.NIRGraph):
         raise TypeError(f"from_nir takes a path or a nir.NIRGraph; got {describe(source)}.")
-    nodes, edges = flattened(nir, graph)
+    nodes, edges = normalised(nir, graph)
     return from_graph(_wired(Reader(nir, nodes, edges, dt, discretisation)))
+
+
+def _read(nir: Any, path: str | os.PathLike[str]) -> Any:
+    try:
+        return nir.read(path)
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # whatever stumbles over what is in the file
+        raise ValueError(
+            f"from_nir: {os.fspath(path)!r} cannot be read as a file of NIR: {error}"
+        ) from error
 
 
 def _wired(reader: Reader) -> Any:
@@ -150,9 +157,9 @@ def _converted(reader: Reader, name: str) -> tuple[AbstractNode, np.ndarray, np.
             return Output(reader.size(name)), one, none
         case nir.Affine():
             silent = reader.is_recurrent(name) and not np.any(node.bias)
-            return _weights(node.weight.T, None if silent else node.bias), one, none
+            return _weights(reader.weights(name), None if silent else node.bias), one, none
         case nir.Linear():
-            return _weights(node.weight.T, None), one, none
+            return _weights(reader.weights(name), None), one, none
         case nir.Scale() if node.metadata.get("alias"):
             return AliasConnection(reader.size(name)), one, none
         case nir.Scale():
@@ -165,38 +172,53 @@ def _converted(reader: Reader, name: str) -> tuple[AbstractNode, np.ndarray, np.
             a = reader.decay(name, tau)
             synapses = ExponentialSynapses((len(a),), reader.tau(name, a), dt=reader.step(name))
             return synapses, r * (1 - a) / a, v_leak * (1 - a) / a
+        case nir.I():
+            r = reader.each(name, node.r)
+            tau, dt = Constant(LASTING * reader.step(name)), reader.step(name)
+            return ExponentialSynapses((len(r),), tau, dt=dt), r * dt, none
         case nir.CubaLIF():
             a = reader.decay(name, reader.each(name, node.tau_syn))
             gain = reader.each(name, node.w_in) * (1 - a) / a
             neurons, r = _neurons(reader, name, node.tau_mem, reader.tau(name, a))
             return neurons, gain * r, none
         case nir.LIF():
-            tau_syn = reader.tau(name, np.asarray(_FORGETFUL))
+            tau_syn = reader.tau(name, np.asarray(FORGETFUL))
             neurons, r = _neurons(reader, name, node.tau, Constant(tau_syn))
-            return neurons, r / _FORGETFUL, none
+            return neurons, r / FORGETFUL, none
+        case nir.IF():
+            tau_syn = reader.tau(name, np.asarray(FORGETFUL))
+            neurons, r = _neurons(reader, name, None, Constant(tau_syn))
+            return neurons, r / FORGETFUL, none
     raise ValueError(
         f"from_nir: eqpool has no module for the node {name!r}, nir.{type(node).__name__}."
     )
 
 
 def _neurons(reader: Reader, name: str, tau: Any, tau_syn: Any) -> tuple[LIFNeurons, np.ndarray]:
+    """Neurons, and gain of their input; without `tau` they do not leak."""
     node = reader.nodes[name]
     if np.any(np.asarray(node.v_reset) != 0.0):
         raise ValueError(
             f"from_nir: the node {name!r} resets to v_reset = {np.ravel(node.v_reset)[0]:.3g}; "
             "eqpool's LIF neurons subtract the threshold, which is near a reset to zero."
         )
-    a = reader.decay(name, reader.each(name, tau))
-    n, dtype = len(a), jnp.result_type(float)
+    dt, dtype, r = reader.step(name), jnp.result_type(float), reader.each(name, node.r)
+    n = len(r)
+    if tau is None:
+        tau_mem, bias, gain = Constant(LASTING * dt), None, r * dt
+    else:
+        a = reader.decay(name, reader.each(name, tau))
+        tau_mem, gain = reader.tau(name, a), (1 - a) * r
+        bias = jnp.asarray((1 - a) * reader.each(name, node.v_leak), dtype)
     if not isinstance(tau_syn, Constant):
         tau_syn = tau_syn.reshape(n, 1)
     neurons = LIFNeurons(
         (n,),
-        tau_mem=reader.tau(name, a),
+        tau_mem=tau_mem,
         tau_syn=tau_syn,
-        bias=jnp.asarray((1 - a) * reader.each(name, node.v_leak), dtype),
+        bias=bias,
         threshold=jnp.asarray(reader.each(name, node.v_threshold), dtype),
         max_spikes_per_dt=node.metadata.get("max_spikes_per_dt", 1.0),
-        dt=reader.step(name),
+        dt=dt,
     )
-    return neurons, (1 - a) * reader.each(name, node.r)
+    return neurons, gain

@@ -6,39 +6,26 @@ from typing import Any, Literal, TypeAlias
 import jax.numpy as jnp
 import numpy as np
 
+from .._errors import describe
+
 
 Discretisation: TypeAlias = Literal["exponential", "euler"]
 
 
-def flattened(nir: Any, graph: Any, prefix: str = "") -> tuple[dict[str, Any], list[Any]]:
-    """Nodes and edges, with those of graphs inside in place of them."""
-    nodes, edges = {}, [(prefix + a, prefix + b) for a, b in graph.edges]
-    for name, node in graph.nodes.items():
-        name = prefix + name
-        if not isinstance(node, nir.NIRGraph):
-            nodes[name] = node
-            continue
-        inner, wires = flattened(nir, node, f"{name}.")
-        entry, exit = (
-            _one(name, inner, kind, [n for n in inner if "." not in n.removeprefix(f"{name}.")])
-            for kind in (nir.Input, nir.Output)
+# What is left after a step of a synapse that a neuron of NIR does not have. A power of two, so that
+# undoing it in the weights rounds nothing.
+FORGETFUL = 2.0**-20
+
+# Time constant, in steps, of what never decays in NIR: all is left after a step, to the last bit.
+LASTING = 2.0**60
+
+
+def check_discretisation(owner: str, discretisation: str) -> None:
+    """Raises for a kind of step that there is not."""
+    if discretisation not in ("exponential", "euler"):
+        raise ValueError(
+            f"{owner}: discretisation must be 'exponential' or 'euler'; got {discretisation!r}."
         )
-        edges = [(exit if a == name else a, entry if b == name else b) for a, b in edges] + wires
-        for passing in (entry, exit):
-            into = [a for a, b in edges if b == passing]
-            out = [b for a, b in edges if a == passing]
-            edges = [edge for edge in edges if passing not in edge]
-            edges += [(a, b) for a in into for b in out]
-            del inner[passing]
-        nodes |= inner
-    return nodes, edges
-
-
-def _one(name: str, nodes: dict[str, Any], kind: type, candidates: list[str]) -> str:
-    found = [n for n in candidates if isinstance(nodes[n], kind)]
-    if len(found) != 1:
-        raise ValueError(f"from_nir: the graph {name!r} must have one {kind.__name__}.")
-    return found[0]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +54,7 @@ class Reader:
             (shape,) = (node.input_type or node.output_type).values()
             return _flat(name, shape)
         if isinstance(node, (self.nir.Linear, self.nir.Affine)):
-            return node.weight.shape[0]
+            return self.weights(name).shape[1]
         own = [np.size(x) for x in vars(node).values() if isinstance(x, np.ndarray)]
         if own and max(own) > 1:
             return max(own)
@@ -75,6 +62,16 @@ class Reader:
             if source not in seen:
                 return self.size(source, (*seen, name))
         raise ValueError(f"from_nir: the number of channels of {name!r} is not known.")
+
+    def weights(self, name: str) -> np.ndarray:
+        """The weights of a node, `(N_in, N_out)`."""
+        weights = np.asarray(self.nodes[name].weight)
+        if weights.ndim != 2:
+            raise ValueError(
+                f"from_nir: the weights of {name!r} have shape {weights.shape}; expected "
+                "(N_out, N_in)."
+            )
+        return weights.T
 
     def each(self, name: str, value: Any) -> np.ndarray:
         """A value for each channel of a node."""
@@ -91,7 +88,15 @@ class Reader:
                 f"from_nir: the node {name!r} does not say its time step, which NIR has no place "
                 "for; give dt, in s."
             )
-        return float(dt)
+        try:
+            seconds = float(dt)
+        except (TypeError, ValueError):
+            raise TypeError(f"from_nir: dt must be a number, in s; got {describe(dt)}.") from None
+        if not 0.0 < seconds < np.inf:
+            raise ValueError(
+                f"from_nir: dt must be positive and finite; got {seconds:g} s for {name!r}."
+            )
+        return seconds
 
     def decay(self, name: str, tau: np.ndarray) -> np.ndarray:
         """What is left after a step."""
@@ -110,10 +115,12 @@ class Reader:
 
 
 def _flat(name: str, shape: Any) -> int:
+    if shape is None:
+        raise ValueError(f"from_nir: the number of channels of {name!r} is not known.")
     shape = np.ravel(shape)
     if shape.size != 1:
         raise ValueError(
             f"from_nir: {name!r} has channels of shape {tuple(map(int, shape))}; eqpool's modules "
-            "take one axis of channels. {listing([])}"
+            "take one axis of channels. Lead an input with several into a nir.Flatten."
         )
     return int(shape[0])

@@ -85,5 +85,7 @@ def _check_shape(owner: str, series: SampleSeries, size: int, channels: Shape | 
             f"{owner}: ts_input must be real; got {series.values.dtype}. Take its real part or "
             "its magnitude."
         )
+    if series.values.dtype.kind not in "biuf":
+        raise TypeError(f"{owner}: ts_input must hold numbers; got {series.values.dtype}.")
     if not shape[0]:
         raise ValueError(f"{owner}: ts_input has no samples; leave it out for a run without input.")

@@ -54,6 +54,8 @@ def _wanted_steps(owner: str, dt: float, duration: Any, num_timesteps: Any) -> i
     if duration is None:
         return steps
     try:
+        if isinstance(duration, bool):
+            raise TypeError
         seconds = float(duration)
     except (TypeError, ValueError):
         raise TypeError(
@@ -80,6 +82,8 @@ def _wanted_steps(owner: str, dt: float, duration: Any, num_timesteps: Any) -> i
 
 def _step_count(owner: str, num_timesteps: Any) -> int:
     try:
+        if isinstance(num_timesteps, bool):  # meant for record
+            raise TypeError
         steps = operator.index(num_timesteps)
     except TypeError:
         raise TypeError(

@@ -1,5 +1,6 @@
 """From a time series to one value for each step and channel."""
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -47,8 +48,10 @@ def _interpolate(owner: str, series: SampleSeries, grid: Grid) -> Float[np.ndarr
     starts = np.where(np.abs(following - starts) <= ROUNDING, following, starts)
     columns = np.reshape(series.values, (len(times), -1)).T
     values = np.stack([np.interp(starts, times, column) for column in columns], axis=1)
-    if not np.all(np.isfinite(values)):
-        step, channel = np.argwhere(~np.isfinite(values))[0]
+    # Also what only the precision of the module makes infinite.
+    finite = np.abs(values) <= jnp.finfo(jnp.result_type(float)).max
+    if not np.all(finite):
+        step, channel = np.argwhere(~finite)[0]
         raise ValueError(
             f"{owner}: ts_input is NaN or infinite around {starts[step]:.9g} s in channel "
             f"{channel}; to interpolate over such samples, leave them out with "

@@ -40,7 +40,8 @@ def _events(owner: str, raster: np.ndarray, grid: Grid, support: nap.IntervalSet
     if not np.all((raster >= 0) & (raster == np.floor(raster)) & np.isfinite(raster)):
         raise ValueError(
             f"{owner}: a spiking module counts spikes, but its output is not made of whole numbers "
-            f"from 0 on ({describe(raster)}); build it with `spiking_output=False`."
+            f"from 0 on ({describe(raster)}); build it, or its last module, with "
+            "`spiking_output=False`."
         )
     return as_group([np.repeat(grid.ends, column) for column in raster.astype(np.int64).T], support)
 

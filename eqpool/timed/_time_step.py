@@ -55,6 +55,8 @@ def _concrete(leaf: Any, owner: str) -> Any:
 
 def _checked(dt: Any, owner: str) -> float:
     try:
+        if isinstance(dt, bool):  # meant for add_events
+            raise TypeError
         value = float(str(dt)) if hasattr(dt, "dtype") else float(dt)
     except (TypeError, ValueError):
         raise TypeError(f"{owner}: dt must be a number, in s; got {describe(dt)}.") from None

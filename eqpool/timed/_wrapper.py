@@ -19,6 +19,7 @@ from .._attribute import (
 from .._errors import describe, is_concrete
 from .._module import (
     AbstractModule,
+    as_text,
     attributes,
     attributes_named,
     initialise,
@@ -96,7 +97,7 @@ class TimedModule(eqx.Module):
         - `add_events`: whether input events within one step are counted (`True`, default) or
             stand for one.
 
-        **Raises:** `TypeError` for something else than a module; `ValueError` for another
+        **Raises:** `TypeError` for arguments of another kind; `ValueError` for another
         `output_num`, for a `dt` that is missing, contradicts the module or is below 1e-8 s, and
         for submodules with different `dt`.
         """
@@ -109,7 +110,11 @@ class TimedModule(eqx.Module):
                 f"output; got {describe(output_num)}."
             )
         self.dt = common_dt(module, dt, self.full_name)
-        self.add_events = bool(add_events)
+        if not isinstance(add_events, bool):
+            raise TypeError(
+                f"{self.full_name}: add_events must be True or False; got {describe(add_events)}."
+            )
+        self.add_events = add_events
         initialise(
             self,
             module.shape,
@@ -171,6 +176,13 @@ class TimedModule(eqx.Module):
             duration,
             num_timesteps,
         )
+        most = jnp.iinfo(self.num_timesteps.dtype).max
+        if grid.last > most:
+            raise ValueError(
+                f"{owner}: the clock counts to {most} steps, {at(self.dt, most):g} s; put it back "
+                "with `reset_state()` and shift the times of ts_input, or switch on double "
+                "precision, `jax_enable_x64`."
+            )
         input_data = sample(owner, ts_input, grid, self.size_in, self.add_events)
         output, state, recorded = self.module.evolve(
             jnp.asarray(input_data, jnp.result_type(float)), record
@@ -210,6 +222,10 @@ class TimedModule(eqx.Module):
     def as_graph(self) -> Any:
         """The computational graph of the wrapped module."""
         return self.module.as_graph()
+
+    def __repr__(self) -> str:
+        """A tree of submodules and attributes, as of `eqpool.AbstractModule`."""
+        return as_text(self)
 
     # Attributes and names, as of `eqpool.AbstractModule`
 

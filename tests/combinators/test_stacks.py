@@ -64,7 +64,8 @@ def test_residual():
     assert state == {"0_LinearJax": {}, "1_LinearJax": {}}
 
 
-@settings(max_examples=6, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=10, deadline=None)
 @given(
     steps=st.integers(1, 40),
     cut=st.floats(0, 1),
@@ -72,7 +73,16 @@ def test_residual():
     noise_std=st.sampled_from([0.0, 2.0]),
     seed=st.integers(0, 2**31 - 2),
 )
-def test_two_halves_are_one_run(steps, cut, batch, noise_std, seed):
+def test_two_halves_are_one_run_wherever_it_is_cut(steps, cut, batch, noise_std, seed):
+    check_two_halves(steps, cut, batch, noise_std, seed)
+
+
+@pytest.mark.parametrize("batch", [None, 3])
+def test_two_halves_are_one_run(batch):
+    check_two_halves(30, 0.4, batch, 2.0, 0)
+
+
+def check_two_halves(steps, cut, batch, noise_std, seed):
     net = zoo_net(seed, noise_std)
     x, cut = wave(steps, 3, batch), round(cut * steps)
     full, final, record = net(x, record=True)

@@ -1,13 +1,15 @@
 """Writes the networks of snnTorch that the tests of NIR read: `snntorch_*.nir` and their traces.
 
-    pip install torch snntorch nir nirtorch && python tests/data/generate_snntorch.py
+    pip install torch snntorch nir nirtorch
+    python tests/data/generate_snntorch.py [name ...]
 
 Each file holds what `snntorch.export_nir.export_to_nir` makes of a network; the `.npz` beside it
 holds an input `(T, N_in)`, the spikes of the last layer `(T, N_out)`, and its membrane potentials.
-snnTorch 1.0.0, torch 2.14.1, nir 1.0.8, nirtorch 2.6.
+Without names all are written. snnTorch 1.0.0, torch 2.14.1, nir 1.0.8, nirtorch 2.6.
 """
 
 import pathlib
+import sys
 
 import nir
 import numpy as np
@@ -20,6 +22,7 @@ from snntorch.export_nir import export_to_nir
 HERE = pathlib.Path(__file__).parent
 STEPS = 200
 LAST = dict(init_hidden=True, output=True)
+PROMPT = dict(reset_delay=False)
 
 
 def linear(n_in, n_out, bias=True):
@@ -57,6 +60,37 @@ NETWORKS = {
             alpha=0.8, beta=0.9, threshold=8.0, linear_features=10, all_to_all=True, **LAST
         ),
     ],
+    # a reset in the step of the spike; no potential reaches twice the threshold
+    "prompt_leaky": lambda: [
+        linear(4, 10),
+        snn.Leaky(
+            beta=torch.linspace(0.8, 0.98, 10), threshold=torch.linspace(1.5, 3.0, 10),
+            **LAST, **PROMPT,
+        ),
+    ],
+    "prompt_leaky_twice": lambda: [
+        linear(4, 20),
+        snn.Leaky(
+            beta=0.9 * torch.ones(20), threshold=3.5 * torch.ones(20), init_hidden=True, **PROMPT
+        ),
+        linear(20, 5),
+        snn.Leaky(
+            beta=0.95 * torch.ones(5), threshold=1.0 * torch.ones(5), **LAST, **PROMPT
+        ),
+    ],
+    "prompt_synaptic": lambda: [
+        linear(4, 10, bias=False),
+        snn.Synaptic(
+            alpha=torch.linspace(0.5, 0.9, 10), beta=torch.linspace(0.95, 0.8, 10),
+            threshold=torch.linspace(4.0, 8.0, 10), **LAST, **PROMPT,
+        ),
+    ],
+    "prompt_recurrent": lambda: [
+        linear(4, 10),
+        snn.RLeaky(
+            beta=0.9, threshold=2.0, linear_features=10, all_to_all=True, **LAST, **PROMPT
+        ),
+    ],
 }  # fmt: skip
 
 
@@ -73,10 +107,12 @@ def run(net, x):
 
 if __name__ == "__main__":
     for seed, (name, build) in enumerate(NETWORKS.items()):
+        if name not in (sys.argv[1:] or NETWORKS):
+            continue
         torch.manual_seed(seed)
         net = torch.nn.Sequential(*build())
         for layer in net:
-            if isinstance(layer, snn.RSynaptic):
+            if isinstance(layer, (snn.RLeaky, snn.RSynaptic)):
                 torch.nn.init.normal_(layer.recurrent.weight, std=0.1)
                 torch.nn.init.zeros_(layer.recurrent.bias)
         x = (torch.rand(STEPS, 4) < 0.3).float()

@@ -1,3 +1,4 @@
+import h5py
 import jax
 import jax.numpy as jnp
 import nir
@@ -5,7 +6,7 @@ import numpy as np
 import pytest
 
 import eqpool
-from tests.helpers import assert_same_bits, DATA, wave
+from tests.helpers import assert_same_bits, DATA, relative_error, wave
 
 
 def lif(n, **kwargs):
@@ -50,7 +51,7 @@ NETWORKS = {
 def test_round_trip(name, tmp_path):
     net = NETWORKS[name]()
     nir.write(tmp_path / "net.nir", eqpool.to_nir(net))
-    x = jnp.abs(wave(80, 3, 2))
+    x = jnp.abs(wave(80, 3))
     output, _, _ = net(x)
     assert np.any(output != 0)
     for source in (tmp_path / "net.nir", str(tmp_path / "net.nir"), eqpool.to_nir(net)):
@@ -90,33 +91,164 @@ def test_nodes_solve_their_differential_equations(x64):
     np.testing.assert_allclose(euler(x)[0][-1], v, rtol=1e-10)
 
 
+def of_snntorch(name):
+    """A network of snnTorch, spikes and potentials of its last layer, and those of snnTorch."""
+    net = eqpool.from_nir(DATA / f"snntorch_{name}.nir", dt=1e-4, discretisation="euler")
+    with np.load(DATA / f"snntorch_{name}.npz") as data:
+        output, _, record = net(data["input"], record=True)
+        potentials = record[list(net.modules())[-1]]["vmem"]
+        return output, potentials, data["spikes"], data["potentials"]
+
+
 @pytest.mark.parametrize("name", ["leaky_silent", "synaptic_silent"])
 def test_membranes_of_snntorch(name):
     """Without spikes nothing is approximate: `beta` and `alpha` are steps of forward Euler."""
-    net = eqpool.from_nir(DATA / f"snntorch_{name}.nir", dt=1e-4, discretisation="euler")
-    with np.load(DATA / f"snntorch_{name}.npz") as data:
-        _, _, record = net(data["input"], record=True)
-        largest = np.abs(data["potentials"]).max()
-        np.testing.assert_allclose(
-            record["1_LIFJax"]["vmem"], data["potentials"], rtol=0, atol=1e-5 * largest
-        )
+    _, potentials, _, expected = of_snntorch(name)
+    assert relative_error(potentials, expected) < 1e-5
+
+
+@pytest.mark.parametrize(
+    "name", ["prompt_leaky", "prompt_leaky_twice", "prompt_synaptic", "prompt_recurrent"]
+)
+def test_spikes_of_snntorch(name):
+    """Every spike, where it resets in the step of the spike, `reset_delay=False`."""
+    output, potentials, spikes, expected = of_snntorch(name)
+    assert spikes.sum() > 30 and len(np.unique(spikes.sum(0))) > 2
+    np.testing.assert_array_equal(output, spikes)
+    assert relative_error(potentials, expected) < 1e-5
 
 
 @pytest.mark.parametrize("name", ["leaky", "recurrent"])
-def test_spikes_of_snntorch(name):
-    """snnTorch subtracts the threshold one step later, after the decay: it takes 10 % more."""
-    net = eqpool.from_nir(DATA / f"snntorch_{name}.nir", dt=1e-4, discretisation="euler")
-    with np.load(DATA / f"snntorch_{name}.npz") as data:
-        output, _, _ = net(data["input"])
-        expected = data["spikes"]
-    assert expected.sum() > 100 and output.max() == 1
-    assert 1.0 <= output.sum() / expected.sum() < 1.2
-    counts, expected_counts = np.asarray(output.sum(0)), expected.sum(0)
+def test_delayed_resets_of_snntorch(name):
+    """By default it subtracts the threshold one step later, after the decay: it takes 10 % more."""
+    output, _, spikes, _ = of_snntorch(name)
+    assert spikes.sum() > 100 and output.max() == 1
+    assert 1.0 <= output.sum() / spikes.sum() < 1.2
+    counts, expected_counts = np.asarray(output.sum(0)), spikes.sum(0)
     np.testing.assert_allclose(counts, expected_counts, rtol=0.2, atol=2)
     np.testing.assert_array_equal(counts == 0, expected_counts == 0)
     kernel = np.ones(20)
     smooth = lambda x: np.stack([np.convolve(s, kernel, "same") for s in np.asarray(x).T])
-    assert np.corrcoef(smooth(output).ravel(), smooth(expected).ravel())[0, 1] > 0.95
+    assert np.corrcoef(smooth(output).ravel(), smooth(spikes).ravel())[0, 1] > 0.95
+
+
+def test_spikes_and_potentials_of_norse():
+    net = eqpool.from_nir(DATA / "norse.nir", dt=1e-3, discretisation="euler")
+    with np.load(DATA / "norse.npz") as data:
+        output, _, record = net(data["input"], record=True)
+        assert data["spikes"].sum() > 100
+        np.testing.assert_array_equal(record["1_LIFJax"]["spikes"], data["spikes"])
+        assert relative_error(output, data["potentials"]) < 1e-5
+
+
+@pytest.mark.untyped
+def test_steps_of_forward_euler():
+    """They come back the same, and leave `1 - dt/tau`."""
+    net, x = NETWORKS["row"](), jnp.abs(wave(80, 3))
+    graph = eqpool.to_nir(net, discretisation="euler")
+    lif = graph.nodes["1_LIFJax"]
+    np.testing.assert_allclose(1 - 1e-3 / lif.tau_mem, np.exp(-1e-3 / net[1].tau_mem), rtol=1e-5)
+    again = eqpool.from_nir(graph, discretisation="euler")
+    np.testing.assert_allclose(again(x)[0], net(x)[0], rtol=2e-5, atol=2e-5)
+    with pytest.raises(ValueError, match="to_nir: discretisation must be .*got 'heun'"):
+        eqpool.to_nir(net, discretisation="heun")
+
+
+def test_integrators_never_forget(x64):
+    """`dv/dt = R I` in closed form, in a thousand steps and to the last digits."""
+    r = np.array([0.5, 30.0])
+    read = lambda **kwargs: eqpool.from_nir(graph_of(**kwargs), dt=1e-3)
+    x = np.broadcast_to([1.0, 2.0], (1000, 2))
+    output, _, _ = read(n=nir.I(r=r))(x)
+    np.testing.assert_allclose(output, np.cumsum(1e-3 * r * x, 0), rtol=1e-12)
+    spiking = read(n=nir.IF(r=r, v_threshold=np.array([0.1, 3.0])))
+    output, _, _ = spiking(x)
+    np.testing.assert_array_equal(output.sum(0), [5, 20])
+    written = eqpool.to_nir(spiking).nodes
+    assert sorted(type(node).__name__ for node in written.values()) == [
+        "IF", "Input", "Linear", "Output",
+    ]  # fmt: skip
+    np.testing.assert_array_equal(eqpool.from_nir(eqpool.to_nir(spiking))(x)[0], output)
+    again = eqpool.from_nir(eqpool.to_nir(read(n=nir.I(r=r))))
+    np.testing.assert_allclose(again(x)[0][-1], [0.5, 60.0], rtol=1e-6)
+
+
+def test_cuba_li_is_a_synapse_and_a_membrane(x64):
+    """Against steps of forward Euler: the synapse first, then the membrane."""
+    taus, r, v_leak, w_in = np.array([[3e-3, 5e-3], [2e-2, 1e-2]]), 4.0, -0.3, np.array([2.0, 7.0])
+    node = nir.CubaLI(*taus, np.full(2, r), np.full(2, v_leak), w_in)
+    net = eqpool.from_nir(graph_of(n=node), dt=1e-4, discretisation="euler")
+    assert eqpool.ExpSynJax in map(type, net)
+    x = np.random.default_rng(0).normal(size=(80, 2))
+    i, v, expected = np.zeros(2), np.zeros(2), []
+    for row in x:
+        i = i + 1e-4 / taus[0] * (w_in * row - i)
+        v = v + 1e-4 / taus[1] * (v_leak - v + r * i)
+        expected.append(v)
+    np.testing.assert_allclose(net(x)[0], expected, rtol=1e-9)
+
+
+def test_lif_stays_lif():
+    node = leaky(tau=7e-3, r=2.0, v_leak=0.3)
+    written = eqpool.to_nir(eqpool.from_nir(graph_of(n=node), dt=1e-3)).nodes
+    (found,) = (node for node in written.values() if isinstance(node, nir.LIF))
+    (weights,) = (node for node in written.values() if isinstance(node, nir.Linear))
+    np.testing.assert_allclose(found.tau, 7e-3, rtol=1e-5)
+    np.testing.assert_allclose(found.v_leak, 0.3, rtol=1e-5)
+    np.testing.assert_allclose(found.r * np.diag(weights.weight), 2.0, rtol=1e-5)
+
+
+PASSING = {
+    "a flat Flatten": lambda: nir.Flatten({"input": np.array([2])}, 0, -1),
+    "a Flatten of unknown shape": lambda: nir.Flatten(None, 0, -1),
+    "no delay": lambda: nir.Delay(np.zeros(2)),
+}
+
+
+@pytest.mark.parametrize("name", PASSING)
+def test_what_hands_on_its_input_is_left_out(name):
+    w = nir.Linear(np.array([[1.0, 2.0], [3.0, 4.0]]))
+    row = (("input", "p"), ("p", "w"), ("w", "output"))
+    net = eqpool.from_nir(graph_of(row, p=PASSING[name](), w=w))
+    assert isinstance(net, eqpool.LinearJax)
+    around = (("input", "w"), ("w", "output"), ("input", "p"), ("p", "output"))
+    net = eqpool.from_nir(graph_of(around, p=PASSING[name](), w=w))
+    assert isinstance(net, eqpool.Residual) and len(net) == 1
+
+
+def test_an_input_of_several_axes_that_is_flattened():
+    w, x = np.random.default_rng(0).normal(size=(4, 6)), wave(5, 6)
+    graph = nir.NIRGraph.from_list(
+        nir.Input({"input": np.array([2, 3])}),
+        nir.Flatten({"input": np.array([2, 3])}, 0, -1),
+        nir.Linear(w),
+    )
+    np.testing.assert_allclose(eqpool.from_nir(graph)(x)[0], x @ w.T, rtol=1e-5, atol=1e-5)
+
+
+def test_graphs_in_graphs(x64):
+    """Two deep, with an inner way past its nodes."""
+    inner = graph_of(
+        (("input", "w"), ("w", "output"), ("input", "output")), w=nir.Linear(np.eye(2))
+    )
+    middle = graph_of((("input", "g"), ("g", "output")), g=inner)
+    net = eqpool.from_nir(graph_of(n=middle))
+    np.testing.assert_array_equal(net(wave(5, 2))[0], 2 * wave(5, 2))
+
+
+IDENTITIES = {
+    "alone": lambda: eqpool.Instant(3),
+    "in a residual block": lambda: eqpool.Residual(eqpool.Instant(3)),
+    "first in it": lambda: eqpool.Residual(eqpool.Instant(3), linear(3, 3)),
+    "last in it": lambda: eqpool.Residual(linear(3, 3), eqpool.Instant(3)),
+    "behind it": lambda: eqpool.Sequential(eqpool.Residual(linear(3, 3)), eqpool.Instant(3)),
+}
+
+
+@pytest.mark.parametrize("name", IDENTITIES)
+def test_identities(name):
+    net, x = IDENTITIES[name](), wave(5, 3)
+    np.testing.assert_allclose(eqpool.from_nir(eqpool.to_nir(net))(x)[0], net(x)[0], rtol=1e-6)
 
 
 def test_an_edge_around_other_nodes_is_a_residual_block():
@@ -159,9 +291,53 @@ def li(tau=1e-2, n=2):
 RECURRENT = (("input", "n"), ("n", "w"), ("w", "n"), ("n", "output"))
 NOT_READ = {
     "another node": (
-        lambda: graph_of(n=nir.IF(r=np.ones(2), v_threshold=np.ones(2))),
+        lambda: graph_of(
+            n=nir.Conv1d(2, np.ones((1, 1, 3)), stride=1, padding=0, dilation=1, groups=1,
+                         bias=np.zeros(1)),
+        ),
         ValueError,
-        "no module for the node 'n', nir.IF",
+        "no module for the node 'n', nir.Conv1d",
+    ),
+    "a delay": (
+        lambda: graph_of(n=nir.Delay(np.array([0.0, 2e-3]))),
+        ValueError,
+        "'n' is a nir.Delay of 0.002 s; eqpool has no module that delays",
+    ),
+    "a Flatten to two axes": (
+        lambda: graph_of(n=nir.Flatten({"input": np.array([2, 1, 3])}, 1, -1)),
+        ValueError,
+        "no module for the node 'n', nir.Flatten",
+    ),
+    "recurrent current-based integrators": (
+        lambda: eqpool.from_nir(
+            graph_of(
+                RECURRENT, w=nir.Linear(np.eye(2)),
+                n=nir.CubaLI(*np.full((4, 2), 1e-2)),
+            ),
+            dt=1e-3,
+        ),
+        ValueError,
+        "'n.synapse'.* form a cycle",
+    ),
+    "two graphs in one": (
+        lambda: graph_of(n=graph_of((), other=nir.Input({"input": np.array([2])}))),
+        ValueError,
+        "the graph 'n' must have one Input",
+    ),
+    "weights with three axes": (
+        lambda: graph_of(n=nir.Linear(np.ones((1, 2, 2)))),
+        ValueError,
+        r"weights of 'n' have shape \(1, 2, 2\); expected \(N_out, N_in\)",
+    ),
+    "a dt that is negative": (
+        lambda: eqpool.from_nir(graph_of(n=li()), dt=-1e-3),
+        ValueError,
+        "dt must be positive and finite; got -0.001 s for 'n'",
+    ),
+    "a dt that is no number": (
+        lambda: eqpool.from_nir(graph_of(n=li()), dt="1ms"),
+        TypeError,
+        "dt must be a number, in s; got str '1ms'",
     ),
     "no dt": (lambda: graph_of(n=leaky()), ValueError, "'n' does not say its time step.*give dt"),
     "a reset": (
@@ -189,7 +365,7 @@ NOT_READ = {
     "channels with several axes": (
         lambda: graph_of((("input", "output"),), size=[2, 3]),
         ValueError,
-        r"'input' has channels of shape \(2, 3\)",
+        r"'input' has channels of shape \(2, 3\).* Lead an input with several into a nir.Flatten",
     ),
     "a cycle": (
         lambda: eqpool.from_nir(
@@ -218,6 +394,21 @@ def test_what_cannot_be_read(name):
     with pytest.raises(kind, match=message):
         graph = build()
         eqpool.from_nir(graph)
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    path = tmp_path / "net.nir"
+    with pytest.raises(FileNotFoundError, match="net.nir"):
+        eqpool.from_nir(path)
+    whole = (DATA / "snntorch_leaky.nir").read_bytes()
+    for content in (b"a page of text", b"", whole[:3000], whole[:-5000], whole[:1]):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match="net.nir' cannot be read as a file of NIR: "):
+            eqpool.from_nir(path, dt=1e-4)
+    with h5py.File(path, "w") as file:
+        file["weights"] = np.ones(3)
+    with pytest.raises(ValueError, match="net.nir' cannot be read as a file of NIR: .*node"):
+        eqpool.from_nir(str(path), dt=1e-4)
 
 
 NOT_WRITTEN = {

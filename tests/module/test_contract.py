@@ -90,7 +90,8 @@ def test_two_halves_are_one_run(batch):
     jax.tree.map(assert_same_bits, last, final)
 
 
-@settings(max_examples=12, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=20, deadline=None)
 @given(
     n=st.integers(1, 40),
     steps=st.integers(1, 60),

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import eqpool
+from tests.helpers import mostly_slow
 
 
 with warnings.catch_warnings():
@@ -114,10 +115,10 @@ def assert_same_membrane(ours, theirs):
     assert (np.abs(ours["vmem"] - theirs["vmem"]) <= 0.04 * relative).all()
 
 
-CHECKED = {"steps": 0, "all": 0, "spikes": 0}
+CHECKED = {"steps": 0, "all": 0, "spikes": 0, "networks": 0}
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", mostly_slow(range(60), 12))
 def test_random_networks(seed):
     ours, theirs, x = both(seed)
     output, state, record = ours(x, record=True)
@@ -141,6 +142,7 @@ def test_random_networks(seed):
         CHECKED["steps"] += int(steps)
         CHECKED["spikes"] += int(output[b, :steps].sum())
     CHECKED["all"] += x.shape[0] * x.shape[1]
+    CHECKED["networks"] += 1
 
 
 def test_most_steps_were_comparable():
@@ -148,10 +150,10 @@ def test_most_steps_were_comparable():
     if CHECKED["all"] == 0:
         pytest.skip("needs the whole file")
     assert CHECKED["steps"] > 0.5 * CHECKED["all"], CHECKED
-    assert CHECKED["spikes"] > 10_000, CHECKED
+    assert CHECKED["spikes"] > 150 * CHECKED["networks"], CHECKED
 
 
-@pytest.mark.parametrize("seed", [1, 5, 9, 13, 21, 33])
+@pytest.mark.parametrize("seed", mostly_slow([1, 5, 9, 13, 21, 33], 2))
 def test_gradients_of_random_networks(seed):
     """Wrt weights, before rounding may decide a spike; the loss is smooth, a mean of vmem."""
     ours, theirs, x = both(seed)
@@ -172,7 +174,7 @@ def test_gradients_of_random_networks(seed):
     assert np.abs(actual - expected).max() < 5e-3 * np.abs(expected).max()
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", mostly_slow(range(10), 4))
 def test_random_rate_layers(seed):
     rng = np.random.default_rng(seed)
     n, steps = int(rng.integers(1, 41)), int(rng.integers(1, 501))

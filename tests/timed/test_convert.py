@@ -2,6 +2,7 @@
 
 import numpy as np
 import pynapple as nap
+import pytest
 
 import eqpool
 from eqpool.timed import from_events, to_events
@@ -41,6 +42,7 @@ def test_weights_are_several_events_and_the_end_is_inside():
     assert [len(train) for train in from_events(eqpool.Events([], [], 2), 0.1).values()] == [0, 0]
 
 
+@pytest.mark.slow
 def test_exact_spikes_as_a_series():
     """Of an event-driven run, against the raster of the same neurons."""
     mod = eqpool.DynapSim(2, synapses=("ampa",), Iscale=2e-7, solver=eqpool.EventDriven())

@@ -31,6 +31,11 @@ def arguments_of(se: Any, weights: Any) -> dict[str, Any]:
                 "`eqpool.from_graph` rebuilds whole networks."
             )
         se, w_rec = parts[0].node, parts[0].w_rec
+        if w_rec is not None and weights is not None:
+            raise ValueError(
+                f"DynapSim.from_graph: {parts[0].name!r} has recurrent weights in the graph, and "
+                "weights were given as well; give one of the two."
+            )
         weights = weights if w_rec is None else LinearWeights(w_rec)
     if isinstance(se, LIFNeurons):
         se = _from_lif(se)
@@ -51,8 +56,13 @@ def arguments_of(se: Any, weights: Any) -> dict[str, Any]:
             f"DynapSim.from_graph: the recurrent weights {weights} have biases, which recurrent "
             "weights cannot have; use Idc of the neurons."
         )
-    synapses = se.shape[0] // se.shape[-1] if len(se.synapses) > 1 else 1
-    w_rec = weights.weights
+    n, synapses = se.size_out, len(se.synapses)
+    w_rec, expected = weights.weights, (n, n * synapses)
+    if w_rec.shape != expected:
+        raise ValueError(
+            f"DynapSim.from_graph: the recurrent weights have shape {w_rec.shape}; expected "
+            f"{expected}, from neurons to synapses."
+        )
     if synapses > 1:
         w_rec = w_rec.reshape(len(w_rec), -1, synapses)
     return given | dict(w_rec=w_rec, has_rec=True)
