@@ -116,6 +116,45 @@ def lif() -> None:
     plt.close(figure)
 
 
+def adex() -> None:
+    """Patterns by parameters of Naud et al. 2008 in steps of current, and F-I curves by solver."""
+    units = dict(C=1e-12, g_L=1e-9, a=1e-9, b=1e-12, Idc=1e-12)
+    names = ("C", "g_L", "E_L", "V_T", "Delta_T", "a", "tau_w", "b", "V_reset", "Idc")
+    patterns = {
+        "tonic": (200, 10, -70, -50, 2, 2, 30, 0, -58, 500),
+        "adapting": (200, 12, -70, -50, 2, 2, 300, 60, -58, 500),
+        "initial burst": (130, 18, -58, -50, 2, 4, 150, 120, -50, 400),
+        "regular bursting": (200, 10, -58, -50, 2, 2, 120, 100, -46, 210),
+    }
+    values = np.array(list(patterns.values()), float).T
+    given = {n: v * units.get(n, 1e-3) for n, v in zip(names, values, strict=True)}
+    mod = eqpool.AdExLIF(4, **given, V_peak=0.0, dt=1e-4, solver=diffrax.Heun())
+    spikes, _, record = mod(jnp.zeros((4000, 4)), record=True)
+    time = 0.1 * np.arange(1, 4001)
+    figure = plt.figure(figsize=(11, 5.6), layout="constrained")
+    left, right = figure.subfigures(1, 2, width_ratios=(1.6, 1))
+    for i, (axes, name) in enumerate(zip(left.subplots(4, 1, sharex=True), patterns, strict=True)):
+        vmem = 1e3 * np.where(spikes[:, i] > 0, 0.0, record["vmem"][:, i])
+        axes.plot(time, vmem, color=STYLES[0][0], linewidth=1)
+        axes.set(ylabel="V (mV)", ylim=(-75, 5), title=name)
+    axes.set_xlabel("time (ms)")
+    axes = right.subplots()
+    Idc = np.linspace(0.4e-9, 1.5e-9, 23)
+    settings = {
+        "EventDriven": (eqpool.EventDriven(max_spikes=4000, max_steps=50_000), 1e-3),
+        "ForwardEuler, 1 ms": (eqpool.ForwardEuler(), 1e-3),
+        "ForwardEuler, 0.1 ms": (eqpool.ForwardEuler(), 1e-4),
+    }
+    for (label, (solver, dt)), (color, style) in zip(settings.items(), STYLES, strict=False):
+        layer = eqpool.AdExLIF(len(Idc), Idc=Idc, dt=dt, solver=solver)
+        output, _, _ = layer(jnp.zeros((round(1 / dt), len(Idc))))
+        axes.plot(1e9 * Idc, output.sum(axis=0), style, color=color, label=label)
+    axes.set(xlabel="Idc (nA)", ylabel="spikes in 1 s", title="F-I curve of the default neuron")
+    axes.legend(frameon=False)
+    figure.savefig(IMG / "adex.png", dpi=150)
+    plt.close(figure)
+
+
 def graph() -> None:
     net = eqpool.Sequential(
         eqpool.Linear((3, 8), rng_key=0),
@@ -147,4 +186,5 @@ if __name__ == "__main__":
     rate()
     dynapsim()
     lif()
+    adex()
     graph()

@@ -39,6 +39,7 @@ from ._filters import (
 )
 from ._models import (
     AbstractFeedback as AbstractFeedback,
+    AdExLIF as AdExLIF,
     DynapSim as DynapSim,
     ExponentialFeedback as ExponentialFeedback,
     ExpSmooth as ExpSmooth,

@@ -15,6 +15,7 @@ import numpy as np
 
 import eqpool
 from eqpool import Constant, Parameter, RateJax
+from tests.bad_input_adex import ADEX_CASES
 from tests.bad_input_dynapsim import DYNAPSIM_CASES
 from tests.bad_input_events import EVENT_CASES
 from tests.bad_input_timed import TIMED_CASES
@@ -360,7 +361,7 @@ def adjoint():
     return diffrax.DirectAdjoint()
 
 
-CASES |= DYNAPSIM_CASES | EVENT_CASES | TIMED_CASES
+CASES |= ADEX_CASES | DYNAPSIM_CASES | EVENT_CASES | TIMED_CASES
 
 
 def outcome(name: str) -> str:

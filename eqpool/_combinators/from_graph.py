@@ -3,6 +3,7 @@
 from typing import Any
 
 from .._models import (
+    AdExLIF,
     DynapSim,
     ExpSmoothJax,
     ExpSynJax,
@@ -14,6 +15,7 @@ from .._models import (
 from .._module import AbstractModule
 from ..graph import (
     AbstractNeurons,
+    AdExNeurons,
     Block,
     DynapseNeurons,
     ExponentialFilter,
@@ -34,6 +36,7 @@ from .sequential import Sequential
 _WITH_RECURRENCE: dict[type, Any] = {
     RateNeurons: RateJax,
     LIFNeurons: LIFJax,
+    AdExNeurons: AdExLIF,
 }
 _WITHOUT: dict[type, Any] = {ExponentialSynapses: ExpSynJax, ExponentialFilter: ExpSmoothJax}
 
@@ -69,7 +72,12 @@ def _module(part: Structure) -> AbstractModule:
             return Sequential(*(_module(one) for one in parts))
         case Skip(body):
             return Residual(*(_module(one) for one in body.parts))
-    return _from_block(part)
+    try:
+        return _from_block(part)
+    except (TypeError, ValueError) as error:
+        if repr(part.name) not in str(error):
+            error.add_note(f"In the vertex {part.name!r}, {part.node}.")
+        raise
 
 
 def _from_block(block: Block) -> AbstractModule:

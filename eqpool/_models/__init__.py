@@ -1,3 +1,4 @@
+from .adex import AdExLIF as AdExLIF
 from .dynapsim import (
     AbstractFeedback as AbstractFeedback,
     DynapSim as DynapSim,

@@ -16,7 +16,7 @@ class EventDriven(eqx.Module):
 
     A diffrax solver takes adaptive steps, each of which ends where its error estimate says, or
     at the next event, whichever is first: a spike, the arrival of an input, the end of a
-    refractory period. Spikes are found as roots of the membrane current minus the threshold,
+    refractory period. Spikes are found as roots of the membrane's distance from its threshold,
     and reach synapses and adaptation at once. Derivatives of spike times, and of everything
     that follows from them, are those of the implicit function theorem, in forward and reverse
     mode; there is no surrogate, and the raster, which is piecewise constant, has none.
@@ -55,8 +55,8 @@ class EventDriven(eqx.Module):
         """**Arguments:**
 
         - `solver`: a diffrax solver with an error estimate. Default: `diffrax.Tsit5()`.
-        - `stepsize_controller`: tolerances, in nats of `Imem/Io` (so `rtol` and `atol` mean the
-            same at rest and at threshold), and limits to the step: `dtmax` below the width of a
+        - `stepsize_controller`: tolerances, in nats: of `Imem/Io` of `DynapSim`, of `Delta_T` of
+            `AdExLIF` (so `rtol` and `atol` mean the same at rest and at threshold), and limits to the step: `dtmax` below the width of a
             crossing that is only just one. Default: `rtol = atol` = 1e-6 in float32, 1e-9 in
             float64. Gradients want tolerances of 1e-5 or below: at 1e-4 spike times are right to
             a tenth of a millisecond, and gradients may be off by half.

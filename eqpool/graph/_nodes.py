@@ -5,7 +5,7 @@ Fields are called like the arguments of the module that computes the same.
 
 import abc
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from .._errors import describe
@@ -171,17 +171,25 @@ class LIFNeurons(AbstractNeurons):
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class AdExNeurons(AbstractNeurons):
-    """Adaptive exponential neurons.
+    """Adaptive exponential neurons with a synapse each; fields as of [`eqpool.AdExLIF`][]."""
 
-    **Arguments:**
-
-    - `properties`: what [`eqpool.AdExLIF`][] takes, by name.
-    """
-
-    properties: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-
-    def arguments(self) -> dict[str, Any]:
-        return dict(self.properties)
+    C: Any = None
+    g_L: Any = None
+    E_L: Any = None
+    V_T: Any = None
+    Delta_T: Any = None
+    V_peak: Any = None
+    V_reset: Any = None
+    a: Any = None
+    b: Any = None
+    tau_w: Any = None
+    tau_syn: Any = None
+    t_ref: Any = None
+    Idc: Any = None
+    Iscale: Any = None
+    dt: Any = None
+    solver: Any = None
+    surrogate: Any = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)

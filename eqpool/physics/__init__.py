@@ -1,5 +1,13 @@
 """Pure functions on arrays: the equations of the models, free of modules and state."""
 
+from ._adex import (
+    adex_adaptation as adex_adaptation,
+    adex_coordinate as adex_coordinate,
+    adex_distance as adex_distance,
+    adex_membrane as adex_membrane,
+    adex_smooth_adaptation as adex_smooth_adaptation,
+    adex_upstroke as adex_upstroke,
+)
 from ._lif import lif_spikes as lif_spikes
 from ._linear import stepwise_product as stepwise_product
 from ._membrane import (

@@ -84,7 +84,8 @@ def test_four_channels_in_either_layout():
     assert eqpool.DynapSim((12, 3)).shape == eqpool.DynapSim(3).shape == (12, 3)
 
 
-@settings(max_examples=10, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=20, deadline=None)
 @given(
     n=st.integers(1, 12),
     steps=st.integers(2, 40),
@@ -93,7 +94,16 @@ def test_four_channels_in_either_layout():
     solver=st.sampled_from(["rockpool", "euler", "heun"]),
     synapses=st.sampled_from([ONE, FOUR]),
 )
-def test_two_halves_are_one_run(n, steps, cut, batch, solver, synapses):
+def test_two_halves_are_one_run_for_any_layer(n, steps, cut, batch, solver, synapses):
+    check_two_halves(n, steps, cut, batch, solver, synapses)
+
+
+@pytest.mark.parametrize("solver", ["rockpool", "euler", "heun"])
+def test_two_halves_are_one_run(solver):
+    check_two_halves(5, 25, 0.4, 3, solver, FOUR)
+
+
+def check_two_halves(n, steps, cut, batch, solver, synapses):
     mod = build(solver, synapses, n)
     x = spiking_input(steps, n, batch, n, synapses)
     k, time = int(cut * steps), 0 if batch is None else 1

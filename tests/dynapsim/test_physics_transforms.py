@@ -1,4 +1,4 @@
-"""Every physics function of the silicon neuron under every transform, in both precisions."""
+"""Every physics function of the spiking neurons under every transform, in both precisions."""
 
 import inspect
 
@@ -18,11 +18,14 @@ TYPICAL = {
     "Ia_gain": 5e-11, "Ia_th": -2e-9, "Ia_norm": 1e-9, "kappa_n": 0.75, "kappa_p": 0.66,
     "I": 5e-12, "C": 3e-12, "tau": 0.02, "t": 1e-3, "Vth": 0.7, "t_pulse": 1e-5, "Iw": 1e-8,
     "Igain": 9e-9, "Itau": 9e-11, "u": 1.4, "spikes": 0.0, "timer": 2e-3, "t_ref": 1e-3, "dt": 1e-3,
+    "y": -1.5, "w": 0.8, "drive": 15.0, "rest": -10.0, "tau_m": 9e-3, "coupling": 0.1, "tau_w": 0.1,
 }  # fmt: skip
 SMOOTH = [
     "slope_factor", "time_constant", "leak_current", "pulse_width", "pulse_current",
     "membrane_potential", "dpi_decay", "dpi_charge", "dpi_steady_state", "nmda_gate", "leak",
     "membrane_input", "exponential_feedback", "sigmoid_feedback", "membrane_derivative",
+    "adex_coordinate", "adex_distance", "adex_membrane", "adex_adaptation", "adex_upstroke",
+    "adex_smooth_adaptation",
 ]  # fmt: skip
 GRID = ["spike_count", "reset", "refractory_timer", "steps_left"]
 OTHERS = ["relu", "leaky_relu", "tanh", "sigmoid", "rate_derivative", "stepwise_product"]

@@ -43,10 +43,10 @@ def scipy_imem(mod, duration, iampa, iahp, imem):
     "solver, order",
     [
         (eqpool.ForwardEuler(), 1),
-        (diffrax.Euler(), 1),
+        pytest.param(diffrax.Euler(), 1, marks=pytest.mark.slow),
         (diffrax.Heun(), 2),
-        (diffrax.Ralston(), 2),
-        (diffrax.Bosh3(), 3),
+        pytest.param(diffrax.Ralston(), 2, marks=pytest.mark.slow),
+        pytest.param(diffrax.Bosh3(), 3, marks=pytest.mark.slow),
         (diffrax.Tsit5(), 5),
     ],
     ids=lambda x: type(x).__name__ if not isinstance(x, int) else str(x),

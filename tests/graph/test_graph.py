@@ -32,6 +32,7 @@ NETWORKS = {
         3, Itau_gaba=8e-11, C_mem=4e-12, Idc=[2e-9, 3e-9, 4e-9], has_rec=True, rng_key=0,
         solver=eqpool.ForwardEuler(), feedback=eqpool.SigmoidFeedback(1e-9, 5e-9, 1e-9),
     ),
+    "adex": lambda: eqpool.AdExLIF(3, Idc=1e-9, t_ref=2e-3, has_rec=True, rng_key=0),
     "row": lambda: eqpool.Sequential(
         eqpool.Linear((3, 4), rng_key=0), rates(4, has_rec=True), eqpool.Linear((4, 2), rng_key=1)
     ),
@@ -52,14 +53,19 @@ NETWORKS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+LONG = {"everything"}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow if n in LONG else ()) for n in NETWORKS]
+)
 @pytest.mark.filterwarnings("ignore:.*outside what the hardware")
 def test_round_trip(name):
     """The output of a rebuilt module has the bits of the original's."""
     net = NETWORKS[name]()
     same = eqpool.from_graph(net.as_graph())
     assert same.shape[0] == net.size_in and same.shape[-1] == net.size_out
-    x = jnp.abs(wave(60, net.size_in, 2))
+    x = jnp.abs(wave(60, net.size_in))
     if isinstance(net, eqpool.DynapSim):  # AMPA alone, where there are others that inhibit
         x = 40.0 * x
         ampa = jnp.arange(net.size_in) % len(net.synapses) == 0
@@ -206,6 +212,36 @@ BAD = {
     "a vertex without a node": (
         lambda: nx.DiGraph([("a", "b")]), TypeError, "vertex 'a' is unknown.*got NoneType None",
     ),
+    "a shape that is none": (
+        lambda: wired(*THROUGH, n=eg.RateNeurons(2)),
+        TypeError,
+        r"vertex 'n', RateNeurons, has no numbers of channels; give its shape as a tuple",
+    ),
+    "no channels": (
+        lambda: wired(*THROUGH, n=eg.RateNeurons((0,))),
+        ValueError,
+        r"vertex 'n', RateNeurons\(0 -> 0\), has no channels",
+    ),
+    "a value that no module takes": (
+        lambda: wired(*THROUGH, n=eg.LIFNeurons((2,), tau_mem=-1.0)),
+        ValueError,
+        r"LIFJax.tau_mem: .* got -1 s[\s\S]*In the vertex 'n', LIFNeurons\(2 -> 2\)",
+    ),
+    "two outputs": (
+        lambda: wired(*THROUGH, ("n", "other"), n=N, other=eg.Output(2)),
+        ValueError,
+        "one Output; .*'output', 'other'",
+    ),
+    "two networks side by side": (
+        lambda: wired(*THROUGH, ("a", "b"), ("b", "a"), n=N, a=N, b=W), ValueError,
+        "'a' get no input",
+    ),
+    "a way back into the input": (
+        lambda: wired(*THROUGH, ("n", "input"), n=N), ValueError, "'input', 'n' form a cycle",
+    ),
+    "several edges": (
+        lambda: nx.MultiDiGraph(wired(*THROUGH, n=N)), TypeError, "DiGraph.*got MultiDiGraph",
+    ),
     "no graph": (lambda: {"a": 1}, TypeError, "networkx.DiGraph.*got dict"),
     "an undirected graph": (lambda: nx.Graph(), TypeError, "networkx.DiGraph.*got Graph"),
 }  # fmt: skip
@@ -219,6 +255,7 @@ def test_bad_wiring(name):
         eqpool.from_graph(build())
 
 
+@pytest.mark.untyped
 def test_bad_nodes():
     with pytest.raises(ValueError, match=r"weights must have shape \(N_in, N_out\); got shape"):
         eg.LinearWeights(jnp.ones(3))
@@ -227,6 +264,32 @@ def test_bad_nodes():
     with pytest.raises(ValueError, match="a vertex 'a' already"):
         wiring = eg.Wiring()
         wiring.add("a", N, wiring.add("a", N, ()))
+    with pytest.raises(TypeError, match="vertex 'b' takes one of the nodes.*got str 'LIF'"):
+        wiring.add("b", "LIF", "a")
+    for sources in ("b", ("a", "a")):
+        with pytest.raises(ValueError, match="'c' takes its input from .* exist and come once"):
+            wiring.add("c", N, sources)
+
+
+def test_a_submodule_may_be_called_like_an_end():
+    class Ends(eqpool.AbstractModule):
+        blueprint: eqpool.Blueprint
+        output: eqpool.AbstractModule
+
+        def __init__(self):
+            self.output = eqpool.Linear((2, 3), rng_key=0)
+            eqpool.initialise(self, (2, 3))
+
+        def run(self, input_data, record):
+            output, state, _ = self.output.evolve(input_data, record)
+            return output, {"output": state}, {}
+
+        def wire(self, wiring, sources, name):
+            return self.output.wire(wiring, sources, f"{name}.output")
+
+    graph = Ends().as_graph()
+    assert set(graph) == {"input", "Ends.output", "output"}
+    assert isinstance(eqpool.from_graph(graph), eqpool.LinearJax)
 
 
 def test_a_module_of_ones_own():
@@ -302,3 +365,21 @@ def test_dynapsim_from_what_does_not_fit():
         warnings.simplefilter("ignore")
         with pytest.raises(ValueError, match=r"DynapSim.Idc: every value must be .*got -1e-08 A"):
             from_graph(eg.LIFNeurons((1,), bias=jnp.asarray([-1.0])))
+
+
+def test_recurrent_weights_of_silicon_neurons_fit_and_come_once():
+    mod = NETWORKS["four synapse types"]()
+    graph = mod.as_graph()
+    node, weights = graph.nodes["DynapSim"]["node"], graph.nodes["w_rec"]["node"]
+    same = eqpool.DynapSim.from_graph(node, weights)
+    np.testing.assert_array_equal(same.w_rec, mod.w_rec)
+    with pytest.raises(ValueError, match="'DynapSim' has recurrent weights in the graph, and weig"):
+        eqpool.DynapSim.from_graph(graph, weights)
+    square = eg.LinearWeights(jnp.eye(3))
+    with pytest.raises(ValueError, match=r"have shape \(3, 3\); expected \(3, 12\)"):
+        eqpool.DynapSim.from_graph(node, square)
+
+
+def test_a_module_may_be_called_like_the_ends_of_a_graph():
+    mod = eqpool.Linear((2, 3), name="input", rng_key=0)
+    assert set(mod.as_graph()) == {"input", "LinearJax", "output"}

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..._event_driven import exact_events, exact_raster
 from ..._events import Events
 from ..._module import run_on_grid
 from ..._scan import scan_steps
@@ -14,7 +15,7 @@ from ..._solver import AbstractStepper, EventDriven, has_forward_mode, RockpoolE
 from ..._surrogate import AbstractSurrogate
 from ..._types import NestedDict
 from .coefficients import Coefficients, coefficients
-from .event_driven import exact_events, exact_raster
+from .flow import beginning, LogMembrane
 from .step import Carry, consistent_step, rockpool_step
 
 
@@ -23,7 +24,10 @@ def simulate(
 ) -> tuple[Array, NestedDict, NestedDict]:
     """Spikes, new state and record of a `DynapSim`."""
     if isinstance(mod.solver, EventDriven):
-        return exact_raster(mod, input_data, record)
+        c = coefficients(mod, as_rockpool=False)
+        start = beginning(mod, c)
+        spikes, state, recorded = exact_raster(mod, LogMembrane(c), start, input_data, record)
+        return spikes, state | {"rng_key": mod.rng_key}, recorded
     n, k = mod.size_out, len(mod.synapses)
     drive, weights = input_data.astype(mod.imem.dtype), mod.w_rec
     isyn = [getattr(mod, f"i{name}") for name in mod.synapses]
@@ -50,7 +54,10 @@ def simulate_events(
 ) -> tuple[Events, NestedDict]:
     """Output events and new state of a `DynapSim`."""
     if isinstance(mod.solver, EventDriven):
-        return exact_events(mod, events, mod.dt * num_steps if duration is None else duration)
+        c = coefficients(mod, as_rockpool=False)
+        time = mod.dt * num_steps if duration is None else duration
+        spikes, state = exact_events(mod, LogMembrane(c), beginning(mod, c), events, time)
+        return spikes, state | {"rng_key": mod.rng_key}
     return run_on_grid(mod, events, num_steps)
 
 

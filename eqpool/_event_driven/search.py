@@ -7,9 +7,9 @@ import jax.numpy as jnp
 from equinox.internal import unvmap_any
 from jaxtyping import Array, Bool, Float, Int
 
-from ...._solver import EventDriven
-from ..coefficients import Coefficients
-from .flow import attempt, log_threshold, LogMembrane, Neurons
+from .._solver import EventDriven
+from .base import AbstractFlow, Neurons
+from .move import attempt
 
 
 PARTS = 4
@@ -19,9 +19,9 @@ _BISECTIONS, _NEWTON_STEPS = 24, 3
 
 
 def look_inside(
-    method: Any, dense: Any, y: Float[Array, " N"], length: Float[Array, ""]
-) -> Float[Array, "P N"]:
-    """`ln(Imem/Io)` after each part of a step."""
+    method: Any, dense: Any, y: Float[Array, "*R N"], length: Float[Array, ""]
+) -> Float[Array, "P *R N"]:
+    """`y` after each part of a step."""
     # No division by zero in a step without length, at which nobody looks.
     length = jnp.where(length > 0.0, length, 1.0)
     path = method.interpolation_cls(t0=jnp.zeros_like(length), t1=length, **dense)
@@ -30,10 +30,10 @@ def look_inside(
 
 
 def first_end(
-    c: Coefficients,
+    flow: AbstractFlow,
     solver: EventDriven,
     now: Neurons,
-    inside: Float[Array, "P N"],
+    inside: Float[Array, "P *R N"],
     dense: Any,
     length: Float[Array, ""],
 ) -> tuple[Bool[Array, ""], Bool[Array, ""], Float[Array, ""], Int[Array, ""], Array]:
@@ -45,14 +45,15 @@ def first_end(
     **Returns:** whether it ends early, whether with a spike, after which time, the neuron, and
     `y` then.
     """
-    threshold = jnp.broadcast_to(log_threshold(c), now.y.shape)
-    field = LogMembrane(c)
-    start = field.start(now)
+    threshold = jnp.broadcast_to(flow.threshold(), now.ready.shape)
+    start = flow.start(now)
+    here = flow.regime(jnp.zeros_like(length), now.y, start)
 
     def ended(t: Array, y: Array) -> Array:
-        return jnp.any(y >= threshold) | jnp.any(field.regime(t, y, start) != start.regime)
+        crossed = jnp.any(flow.membrane(y) >= threshold)
+        return crossed | jnp.any(flow.regime(t, y, start) != here)
 
-    above = jnp.any(inside >= threshold[None], axis=1)
+    above = jnp.any(jax.vmap(flow.membrane)(inside) >= threshold[None], axis=1)
     above = above.at[-1].set(ended(length, inside[-1]))
     found = jnp.any(above) & (length > 0.0)
 
@@ -72,21 +73,21 @@ def first_end(
 
         _, high = jax.lax.fori_loop(0, _BISECTIONS, halve, (low * length, high * length))
         # So much at least that time goes on: rounding may see the same kink again.
-        least = 16 * jnp.finfo(length.dtype).eps * (now.t + jnp.max(c.tau_syn))
+        least = 16 * jnp.finfo(length.dtype).eps * (now.t + jnp.max(flow.tau_syn))
         high = jnp.minimum(jnp.maximum(high, least), length)
-        beyond = path.evaluate(high) - threshold
+        beyond = flow.membrane(path.evaluate(high)) - threshold
         neuron = jnp.argmax(beyond).astype(jnp.int32)
         spikes = jnp.any(beyond >= 0.0)
 
         def newton(_: Array, elapsed: Array) -> Array:
-            y, _, _ = attempt(c, solver, now, elapsed)
-            slope = field(elapsed, y, start)[neuron]
+            y, _, _ = attempt(flow, solver, now, elapsed)
+            slope = flow.membrane(flow(elapsed, y, start))[neuron]
             # Where the slope vanishes, the membrane just touches: the bracket has to do.
-            step = (threshold - y)[neuron] / jnp.where(slope > 0.0, slope, jnp.inf)
+            step = (threshold - flow.membrane(y))[neuron] / jnp.where(slope > 0.0, slope, jnp.inf)
             return jnp.where(spikes, jnp.clip(elapsed + step, 0.0, length), elapsed)
 
         elapsed = jax.lax.fori_loop(0, _NEWTON_STEPS, newton, high)
-        return spikes, elapsed, neuron, attempt(c, solver, now, elapsed)[0]
+        return spikes, elapsed, neuron, attempt(flow, solver, now, elapsed)[0]
 
     whole = jnp.zeros_like(found), length, jnp.zeros((), jnp.int32), inside[-1]
     # Under `vmap` all search while one does; the others keep their whole step.

@@ -1,4 +1,4 @@
-"""Runs of a `DynapSim` from event to event: with a raster, or with times."""
+"""Runs from event to event: with times, or with a raster."""
 
 import dataclasses
 from typing import Any
@@ -9,27 +9,41 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ...._events import Events
-from ...._types import NestedDict
-from ..coefficients import coefficients
-from .flow import Neurons
+from .._events import Events
+from .._types import NestedDict
+from .base import AbstractFlow, Neurons
 from .loop import Progress, SPIKES_FULL
 from .problem import Problem, upcoming
 from .solve import solve
 
 
-def exact_events(mod: Any, events: Events, duration: Float[Array, ""]) -> tuple[Events, NestedDict]:
-    """Output spikes and new state."""
-    found, problem = _run(mod, events, events.valid, duration[None], False)
-    return _spikes(mod, found), _state(mod, problem, found.now)
+def exact_events(
+    mod: Any, flow: AbstractFlow, start: Neurons, events: Events, duration: Float[Array, ""]
+) -> tuple[Events, NestedDict]:
+    """Output spikes and new state.
+
+    **Arguments:**
+
+    - `mod`: a module with a solver, `w_rec`, and states `spikes` and `timer_ref`.
+    - `flow`: its neurons.
+    - `start`: these at the start of the run.
+    - `events`: input, in the order of the channels of the module.
+    - `duration`: of the run, s.
+    """
+    problem = Problem(flow, mod.solver, events, upcoming(events.valid), duration[None], mod.w_rec)
+    found = _checked(mod, solve(problem, start, keep_path=False))
+    return _spikes(mod, found), _state(mod, flow, found.now)
 
 
 def exact_raster(
-    mod: Any, input_data: Float[Array, "T KN"], record: bool
+    mod: Any, flow: AbstractFlow, start: Neurons, input_data: Float[Array, "T KN"], record: bool
 ) -> tuple[Array, NestedDict, NestedDict]:
-    """Output raster, new state and record; input arrives at the start of each step."""
+    """Output raster, new state and record; input arrives at the start of each step.
+
+    Arguments as of `exact_events`, with input `(T, K*N)`.
+    """
     steps = len(input_data)
-    input_data = input_data.astype(mod.imem.dtype)
+    input_data = input_data.astype(start.y.dtype)
     grid = mod.dt * jnp.arange(steps + 1, dtype=mod.dt.dtype)
     events = Events.padded(
         grid[:-1],
@@ -39,7 +53,9 @@ def exact_raster(
         steps,
     ).through(input_data)
     marks = grid[1:] if record and steps else grid[-1:]
-    found, problem = _run(mod, events, jnp.any(input_data != 0.0, axis=1), marks, record)
+    places = upcoming(jnp.any(input_data != 0.0, axis=1))
+    problem = Problem(flow, mod.solver, events, places, marks, mod.w_rec)
+    found = _checked(mod, solve(problem, start, keep_path=record))
     spikes = _spikes(mod, found)
     # A spike belongs to the step at whose end a solver on the grid would find it.
     step = jnp.searchsorted(grid[1:], spikes.times, side="left").astype(jnp.int32)
@@ -50,26 +66,8 @@ def exact_raster(
     if record:
         assert found.path is not None
         at_marks = jax.tree.map(lambda x: x[found.mark_steps[:steps] + 1], found.path)
-        recorded = jax.vmap(lambda now: _currents(problem, now))(at_marks) | {"spikes": raster}
-    return raster, _state(mod, problem, found.now), recorded
-
-
-def _run(
-    mod: Any, events: Events, takes_part: Array, marks: Float[Array, " G"], keep_path: bool
-) -> tuple[Progress, Problem]:
-    c = coefficients(mod, as_rockpool=False)
-    problem = Problem(c, mod.solver, events, upcoming(takes_part), marks, mod.w_rec)
-    isyn = [getattr(mod, f"i{name}") for name in mod.synapses]
-    isyn = jnp.stack(isyn) if len(isyn) > 1 else isyn[0]
-    # Spikes of the step before, on a grid, arrive now.
-    iahp = jnp.maximum(mod.iahp, mod.Io) + c.ahp_jump * mod.spikes
-    if mod.w_rec is not None:
-        arriving = jnp.tensordot(mod.spikes, mod.w_rec, 1).T
-        isyn = isyn + c.syn_charge * jnp.maximum(c.syn_gain * arriving, 0.0)
-    y = jnp.log(jnp.maximum(mod.imem, mod.Io) / mod.Io)
-    start = Neurons(jnp.zeros_like(mod.dt), y, isyn, iahp, mod.timer_ref)
-    found = solve(problem, start, keep_path=keep_path)
-    return _checked(mod, found), problem
+        recorded = jax.vmap(flow.named)(at_marks) | {"spikes": raster}
+    return raster, _state(mod, flow, found.now), recorded
 
 
 def _spikes(mod: Any, found: Progress) -> Events:
@@ -77,18 +75,11 @@ def _spikes(mod: Any, found: Progress) -> Events:
     return Events.padded(found.times, found.neurons, ones, found.spikes, mod.size_out)
 
 
-def _currents(problem: Problem, now: Neurons) -> NestedDict:
-    c = problem.c
-    isyn = {f"i{name}": current for name, current in c.by_name(now.isyn).items()}
-    return isyn | {"iahp": now.iahp, "imem": c.Io * jnp.exp(now.y), "vmem": c.Ut / c.kappa * now.y}
-
-
-def _state(mod: Any, problem: Problem, now: Neurons) -> NestedDict:
-    return _currents(problem, now) | {
+def _state(mod: Any, flow: AbstractFlow, now: Neurons) -> NestedDict:
+    return flow.named(now) | {
         # Every spike has arrived; nothing is left for the next run to deliver.
         "spikes": jnp.zeros_like(mod.spikes),
         "timer_ref": jnp.maximum(now.ready - now.t, 0.0),
-        "rng_key": mod.rng_key,
     }
 
 

@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from .flow import ARRIVAL, attempt, GRID, land, log_threshold, Move, Neurons, READY, SPIKE, STEP
+from .base import Neurons
+from .move import ARRIVAL, attempt, GRID, Move, READY, SPIKE, STEP
 from .problem import Problem
 from .search import first_end, look_inside
 
@@ -49,11 +50,9 @@ class Progress(NamedTuple):
 
 def begin(problem: Problem, start: Neurons, keep_path: bool) -> Progress:
     """Before the first step."""
-    c, solver = problem.c, problem.solver
+    solver = problem.solver
     spikes, steps = solver.max_spikes, solver.max_steps
     zero = jnp.zeros((), jnp.int32)
-    # A tenth of the fastest membrane; the controller takes over from there.
-    first = 0.1 * jnp.min(c.C_mem * c.Ut / (c.kappa * c.Itau_mem))
     controller = solver.controller(start.y.dtype)
     one = jnp.ones((), start.y.dtype)
     _, control = controller.init(None, 0 * one, one, start.y, one, None, None, 5)  # pyright: ignore
@@ -72,7 +71,7 @@ def begin(problem: Problem, start: Neurons, keep_path: bool) -> Progress:
         spikes=zero,
         steps=zero,
         attempts=zero,
-        length=first,
+        length=problem.flow.first_step(),  # the controller takes over from there
         control=control,
         status=zero,
         spike_steps=jnp.zeros((spikes,), jnp.int32),
@@ -86,8 +85,8 @@ def advance(problem: Problem, p: Progress) -> Progress:
     """Tries one step, up to the next event at most."""
     end = _attempt(problem, p)
     arriving = problem.arriving(end.kind, end.which)
-    fired = (end.kind == SPIKE) & (jnp.arange(p.now.y.size, dtype=jnp.int32) == end.which)
-    after = land(problem.c, p.now, end.y, end.t, fired, arriving)
+    fired = (end.kind == SPIKE) & (jnp.arange(p.now.ready.size, dtype=jnp.int32) == end.which)
+    after = problem.flow.land(p.now, end.y, end.t, fired, arriving)
 
     spiked, marked, arrived = (end.kind == kind for kind in (SPIKE, GRID, ARRIVAL))
     full = end.taken & spiked & (p.spikes == len(p.times))
@@ -140,31 +139,31 @@ class _End(NamedTuple):
 
 
 def _attempt(problem: Problem, p: Progress) -> _End:
-    c, solver, now = problem.c, problem.solver, p.now
-    above = now.y - log_threshold(c)
+    flow, solver, now = problem.flow, problem.solver, p.now
+    above = flow.membrane(now.y) - flow.threshold()
     overdue = jnp.any(above >= 0.0)
     stop, stop_kind, stop_index = _next_stop(problem, p)
-    lands = p.length >= stop - now.t
-    length = jnp.where(overdue, 0.0, jnp.where(lands, stop - now.t, p.length))
+    tried = jnp.minimum(p.length, flow.longest_step(now))
+    lands = tried >= stop - now.t
+    length = jnp.where(overdue, 0.0, jnp.where(lands, stop - now.t, tried))
 
-    y, error, dense = attempt(c, solver, now, length)
+    y, error, dense = attempt(flow, solver, now, length)
     method, controller = solver.method(length.dtype), solver.controller(length.dtype)
     accepted, _, proposed, _, control, _ = controller.adapt_step_size(
         jnp.zeros_like(length), length, now.y, y, None, error, method.error_order(None), p.control
     )
     proposed = proposed - jnp.where(accepted, length, 0.0)
     inside = look_inside(method, dense, y, length)
-    # It went below the floor and came up again: a shorter step has to tell the two apart.
-    dips = (now.y > 0.0) & jnp.any(inside < -controller.atol, 0) & (inside[-1] > inside[-2])
-    dips = jnp.any(dips)
-    proposed = jnp.where(dips, 0.5 * length, proposed)
-    taken = jnp.logical_and(accepted, ~dips)
+    # A shorter step has to tell apart what this one does not.
+    hides = flow.hides(now, inside, controller.atol)
+    proposed = jnp.where(hides, 0.5 * length, proposed)
+    taken = jnp.logical_and(accepted, ~hides)
 
     inside, searched = (jnp.where(taken, x, y) for x, y in ((inside, now.y[None]), (length, 0.0)))
-    early, crossed, elapsed, neuron, y = first_end(c, solver, now, inside, dense, searched)
+    early, crossed, elapsed, neuron, y = first_end(flow, solver, now, inside, dense, searched)
     elapsed = jnp.where(taken, elapsed, length)
-    # A step that an event has cut short says nothing against longer ones.
-    cut = taken & (early | lands | overdue)
+    # A step that has been cut short says nothing against longer ones.
+    cut = taken & (early | lands | overdue | (tried < p.length))
     proposed = jnp.where(cut, jnp.maximum(proposed, p.length), proposed)
 
     lands, spiked = lands & ~early & ~overdue, crossed | overdue

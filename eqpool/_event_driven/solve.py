@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 from equinox.internal import nondifferentiable, unvmap_any
 
-from .flow import Neurons, replay
+from .base import Neurons
 from .loop import advance, begin, Progress, RUNNING
+from .move import replay
 from .problem import Problem
 
 
@@ -62,9 +63,9 @@ def _solve_jvp(primals: Any, tangents: Any, *, keep_path: bool) -> tuple[Progres
     def one(dot: Neurons, step: Any) -> tuple[Neurons, Any]:
         active, before, move, reached, reached_dot = step
         _, after_dot = eqx.filter_jvp(
-            lambda c, now, reached: replay(c, problem.solver, now, move, *reached),
-            (problem.c, before, reached),
-            (problem_dot.c, dot, reached_dot),
+            lambda flow, now, reached: replay(flow, problem.solver, now, move, *reached),
+            (problem.flow, before, reached),
+            (problem_dot.flow, dot, reached_dot),
         )
         after_dot = jax.tree.map(lambda new, old: jnp.where(active, new, old), after_dot, dot)
         return after_dot, wanted(after_dot)

@@ -5,22 +5,23 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from ...._events import Events
-from ...._solver import EventDriven
-from ..coefficients import Coefficients
-from .flow import ARRIVAL, GRID, Move, SPIKE
+from .._events import Events
+from .._solver import EventDriven
+from .base import AbstractFlow
+from .move import ARRIVAL, GRID, Move, SPIKE
 
 
 class Problem(eqx.Module):
     """**Attributes:**
 
+    - `flow`: the neurons.
     - `events`: input, in the order of the channels of the module.
     - `upcoming`: the first event at or after each place that brings anything.
     - `marks`: times at which the state is wanted, s; the last is the end of the run.
     - `w_rec`: recurrent weights, `(N, N)` or `(N, N, K)`.
     """
 
-    c: Coefficients
+    flow: AbstractFlow
     solver: EventDriven
     events: Events
     upcoming: Int[Array, " Places"]
@@ -29,7 +30,7 @@ class Problem(eqx.Module):
 
     def arriving(self, kind: Int[Array, ""], index: Int[Array, ""]) -> Float[Array, "*K N"]:
         """What arrives at each synapse at the end of a move."""
-        shape = self.c.tau_syn.shape
+        shape = self.flow.tau_syn.shape
         zero = jnp.zeros(shape[::-1], self.marks.dtype)
         rows = zero
         if len(self.events.times):

@@ -1,0 +1,89 @@
+"""A move: one step of the solver up to its end, and the same as a differentiable function."""
+
+from typing import Any, NamedTuple
+
+import diffrax
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from .._solver import EventDriven
+from .base import AbstractFlow, Neurons
+
+
+STEP, ARRIVAL, READY, GRID, SPIKE = range(5)
+"""What ends a move: nothing but the size of a step, or an event."""
+
+
+class Move(NamedTuple):
+    """How one step of the solver went: all that its derivative does not look at.
+
+    **Attributes:**
+
+    - `length`: its duration, s.
+    - `kind`: one of `STEP`, `ARRIVAL`, `READY`, `GRID`, `SPIKE`.
+    - `which`: the event that arrived, the neuron that became ready or fired, or the grid point.
+    """
+
+    length: Float[Array, ""]
+    kind: Int[Array, ""]
+    which: Int[Array, ""]
+
+
+def attempt(
+    flow: AbstractFlow, solver: EventDriven, now: Neurons, length: Float[Array, ""]
+) -> tuple[Float[Array, "*R N"], Float[Array, "*R N"], Any]:
+    """One step of the solver: `y` after it, its error (infinite if it failed), dense output."""
+    method = solver.method(length.dtype)
+    terms: Any = diffrax.ODETerm(flow)
+    start, zero = flow.start(now), jnp.zeros_like(length)
+    state = method.init(terms, zero, length, now.y, start)
+    y, error, dense, _, result = method.step(
+        terms, zero, length, now.y, start, state, made_jump=False
+    )
+    good = (result == diffrax.RESULTS.successful) & jnp.all(jnp.isfinite(y))
+    error = jnp.where(good & jnp.isfinite(error), error, jnp.inf)
+    return jnp.where(good, y, now.y), error, dense
+
+
+def replay(
+    flow: AbstractFlow,
+    solver: EventDriven,
+    now: Neurons,
+    move: Move,
+    due: Float[Array, ""],
+    arriving: Float[Array, "*K N"],
+) -> Neurons:
+    """The neurons after a move that is known, as a differentiable function.
+
+    Its end depends on the neurons only where an event says so: at a spike, the time moves by
+    minus the change of the membrane over its slope there, and everything else moves with it.
+
+    **Arguments:**
+
+    - `now`: the neurons before the move.
+    - `move`: how it went.
+    - `due`: when the input arrives or the grid point is, if that ends the move, s.
+    - `arriving`: spikes that arrive at its end.
+    """
+    hold = jax.lax.stop_gradient
+    is_spike, threshold = move.kind == SPIKE, flow.threshold()
+    fired = is_spike & (jnp.arange(now.ready.size, dtype=jnp.int32) == move.which)
+    # What starts above threshold fires at once, whatever its membrane does.
+    at_once = jnp.any(fired & (flow.membrane(now.y) > threshold + _OVERDUE))
+    at_once = hold(at_once)
+    end = jnp.select(
+        [(move.kind == ARRIVAL) | (move.kind == GRID), move.kind == READY, is_spike & ~at_once],
+        [due, now.ready[move.which], hold(now.t + move.length)],
+        now.t + hold(move.length),
+    )
+    y, _, _ = attempt(flow, solver, now, end - now.t)
+    slope = hold(flow(end - now.t, y, flow.start(now)))
+    rise = jnp.where(fired, flow.membrane(slope), 1.0)
+    early = jnp.where(fired & ~at_once, (flow.membrane(y) - threshold) / rise, 0.0)
+    shift = jnp.sum(hold(early) - early)
+    return flow.land(now, y + slope * shift, end + shift, fired, arriving)
+
+
+_OVERDUE = 1e-3
+"""Above threshold at the start of a step, so much that rounding does not explain it."""

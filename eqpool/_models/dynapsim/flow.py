@@ -1,0 +1,132 @@
+"""The silicon neurons between two events, and what an event does to them."""
+
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from ... import physics
+from ..._event_driven import AbstractFlow, Neurons
+from ..._types import NestedDict
+from .coefficients import Coefficients
+
+
+class Start(NamedTuple):
+    """What the vector field needs to know of the start of a step."""
+
+    isyn: Float[Array, "*K N"]
+    iahp: Float[Array, " N"]
+    active: Bool[Array, " N"]
+    grounded: Bool[Array, " N"]
+    regime: Bool[Array, "R N"]
+
+
+class LogMembrane(AbstractFlow):
+    """d ln(Imem/Io)/dt; the currents that decay are those of synapses and adaptation.
+
+    Logarithmic, so that tolerances mean the same at rest and at threshold.
+
+    It has kinks: where the input leaves its floor `Io`, where the adaptation reaches its own,
+    and where a membrane at the floor lifts off. A membrane that falls to the floor is let
+    through and put back at the end of the step.
+    """
+
+    c: Coefficients
+
+    @property
+    def tau_syn(self) -> Float[Array, "*K N"]:
+        return self.c.tau_syn
+
+    def start(self, now: Neurons) -> Start:
+        isyn, iahp = now.currents
+        active, grounded = now.ready <= now.t, now.y <= 0.0
+        start = Start(isyn, iahp, active, grounded, jnp.ones((3, now.y.size), bool))
+        return start._replace(regime=self.regime(jnp.zeros_like(now.t), now.y, start))
+
+    def __call__(self, t: Any, y: Float[Array, " N"], start: Start) -> Float[Array, " N"]:
+        c, (passes, adapts, lifts) = self.c, start.regime
+        # A step may look beyond both ends: above threshold the equation runs to infinity, far
+        # below the floor its derivatives leave the range of float32.
+        y = jnp.clip(y, -5.0, self.threshold() + 1.0)
+        isyn, iahp = self._decayed(t, start)
+        imem, iahp = c.Io * jnp.exp(y), jnp.where(adapts, iahp, c.Io)
+        excess, Ileak = self._excess(imem, isyn, iahp)
+        Iin = jnp.where(passes, excess, 0.0) + c.Io
+        slope = c.membrane(imem, c.Ut / c.kappa * y, Iin, Ileak, iahp) / imem
+        return jnp.where(start.grounded & ~lifts, 0.0, slope)
+
+    def membrane(self, y: Float[Array, " N"]) -> Float[Array, " N"]:
+        return y
+
+    def threshold(self) -> Float[Array, "..."]:
+        return jnp.log(self.c.Ispkthr / self.c.Io)
+
+    def first_step(self) -> Float[Array, ""]:
+        """A tenth of the fastest membrane."""
+        c = self.c
+        return 0.1 * jnp.min(c.C_mem * c.Ut / (c.kappa * c.Itau_mem))
+
+    def longest_step(self, now: Neurons) -> Float[Array, ""]:
+        """Any length."""
+        return jnp.full_like(now.t, jnp.inf)
+
+    def regime(self, t: Any, y: Float[Array, " N"], start: Start) -> Bool[Array, "R N"]:
+        c = self.c
+        isyn, iahp = self._decayed(t, start)
+        adapts, iahp = iahp > c.Io, jnp.maximum(iahp, c.Io)
+        excess, _ = self._excess(c.Io * jnp.exp(y), isyn, iahp)
+        floor = jnp.broadcast_to(c.Io, y.shape)
+        slope = c.slope(floor, jnp.zeros_like(y), isyn, iahp, start.active)
+        return jnp.stack([start.active & (excess > 0.0), adapts, start.grounded & (slope > 0.0)])
+
+    def hides(self, now: Neurons, inside: Float[Array, "P N"], tolerance: Any) -> Bool[Array, ""]:
+        """Whether a membrane went below the floor and came up again."""
+        dips = (now.y > 0.0) & jnp.any(inside < -tolerance, 0) & (inside[-1] > inside[-2])
+        return jnp.any(dips)
+
+    def land(
+        self,
+        now: Neurons,
+        y: Float[Array, " N"],
+        t: Float[Array, ""],
+        fired: Bool[Array, " N"],
+        arriving: Float[Array, "*K N"],
+    ) -> Neurons:
+        c, elapsed, (isyn, iahp) = self.c, t - now.t, now.currents
+        isyn = isyn * physics.dpi_decay(elapsed, c.tau_syn)
+        iahp = jnp.maximum(iahp * physics.dpi_decay(elapsed, c.tau_ahp), c.Io)
+        isyn = isyn + c.syn_charge * jnp.maximum(c.syn_gain * arriving, 0.0)
+        return Neurons(
+            t,
+            jnp.where(fired | (y < 0.0), 0.0, y),
+            (isyn, jnp.where(fired, iahp + c.ahp_jump, iahp)),
+            jnp.where(fired, t + c.t_ref, now.ready),
+        )
+
+    def named(self, now: Neurons) -> NestedDict:
+        c, (isyn, iahp) = self.c, now.currents
+        found = {f"i{name}": current for name, current in c.by_name(isyn).items()}
+        return found | {"iahp": iahp, "imem": c.Io * jnp.exp(now.y), "vmem": c.Ut / c.kappa * now.y}
+
+    def _decayed(self, t: Any, start: Start) -> tuple[Array, Array]:
+        c = self.c
+        decay = physics.dpi_decay(t, c.tau_ahp)
+        return start.isyn * physics.dpi_decay(t, c.tau_syn), start.iahp * decay
+
+    def _excess(self, imem: Array, isyn: Array, iahp: Array) -> tuple[Array, Array]:
+        """Input above its floor, and leak."""
+        Iexc, Ishunt, Ileak = self.c.currents(imem, isyn, iahp)
+        return Iexc - Ishunt + self.c.Idc - Ileak - self.c.Io, Ileak
+
+
+def beginning(mod: Any, c: Coefficients) -> Neurons:
+    """A `DynapSim` at the start of a run."""
+    isyn = [getattr(mod, f"i{name}") for name in mod.synapses]
+    isyn = jnp.stack(isyn) if len(isyn) > 1 else isyn[0]
+    # Spikes of the step before, on a grid, arrive now.
+    iahp = jnp.maximum(mod.iahp, mod.Io) + c.ahp_jump * mod.spikes
+    if mod.w_rec is not None:
+        arriving = jnp.tensordot(mod.spikes, mod.w_rec, 1).T
+        isyn = isyn + c.syn_charge * jnp.maximum(c.syn_gain * arriving, 0.0)
+    y = jnp.log(jnp.maximum(mod.imem, mod.Io) / mod.Io)
+    return Neurons(jnp.zeros_like(mod.dt), y, (isyn, iahp), mod.timer_ref)
