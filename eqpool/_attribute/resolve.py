@@ -111,7 +111,7 @@ def check_values(value: Array, attribute: AbstractAttribute, owner: str) -> None
     if not (is_concrete(value) and jnp.issubdtype(value.dtype, jnp.floating)):
         return
     bounds = attribute.bounds or REAL
-    numbers = np.asarray(value)  # NumPy compiles nothing for each new shape
+    numbers = np.atleast_1d(value)  # NumPy compiles nothing for each new shape
     bad = np.flatnonzero(~bounds.contains(numbers))
     if bad.size:
         raise ValueError(bounds_message(attribute, owner, np.ravel(numbers)[bad[0]], int(bad[0])))
