@@ -55,11 +55,12 @@ class EventDriven(eqx.Module):
         """**Arguments:**
 
         - `solver`: a diffrax solver with an error estimate. Default: `diffrax.Tsit5()`.
-        - `stepsize_controller`: tolerances, in nats: of `Imem/Io` of `DynapSim`, of `Delta_T` of
-            `AdExLIF` (so `rtol` and `atol` mean the same at rest and at threshold), and limits to the step: `dtmax` below the width of a
-            crossing that is only just one. Default: `rtol = atol` = 1e-6 in float32, 1e-9 in
-            float64. Gradients want tolerances of 1e-5 or below: at 1e-4 spike times are right to
-            a tenth of a millisecond, and gradients may be off by half.
+        - `stepsize_controller`: tolerances, in nats: of `Imem/Io` in `DynapSim`, in units of
+            `Delta_T` in `AdExLIF` (so `rtol` and `atol` mean the same at rest and at threshold);
+            and limits to the step: `dtmax` below the width of a crossing that is only just one.
+            Default: `rtol = atol` = 1e-6 in float32, 1e-9 in float64. Gradients want tolerances
+            of 1e-5 or below: at 1e-4 spike times are right to a tenth of a millisecond, and
+            gradients may be off by half.
         - `max_spikes`: the most spikes of all neurons together in one run; more are an error,
             which says at which time it was reached. Default 1024.
         - `max_steps`: the most steps of the solver in one run, rejected ones included; more are an

@@ -11,7 +11,7 @@ X: TypeAlias = Float[Array, "..."]
 
 
 @jax.custom_jvp
-def lif_spikes(vmem: X, threshold: X, max_spikes_per_dt: X | float, window: float = 0.5) -> X:
+def lif_spikes(vmem: X, threshold: X, max_spikes_per_dt: X | float, window: X | float = 0.5) -> X:
     r"""Spikes in one step: $\lfloor v/\theta\rfloor$ at and above threshold, up to a maximum.
 
     The derivative of that staircase is zero; in its place stands that of $v/\theta$ from
