@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 
 import eqpool
 from eqpool import Constant, Parameter
-from tests.helpers import assert_same_bits
+from tests.helpers import assert_same_bits, mostly_slow
 
 
 FOUR, ONE = ("ampa", "gaba", "nmda", "shunt"), ("ampa",)
@@ -210,13 +210,8 @@ def test_bias_currents_train_in_log_space_from_a_picoampere(synapses, promotion)
 # Transforms and derivatives
 
 
-SLOW = pytest.mark.slow
-
-
-@pytest.mark.parametrize("synapses", [pytest.param(ONE, marks=SLOW), FOUR])
-@pytest.mark.parametrize(
-    "solver", ["rockpool", "euler", "heun", pytest.param("adaptive", marks=SLOW)]
-)
+@pytest.mark.parametrize("synapses", [FOUR, pytest.param(ONE, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("solver", mostly_slow(["rockpool", "euler", "heun", "adaptive"], 1))
 def test_transforms(solver, synapses, x64):
     mod = build(solver, synapses, surrogate=eqpool.FastSigmoid())
     x = spiking_input(20, 3, 2, synapses=synapses)
@@ -282,9 +277,7 @@ CHECKED = ["Itau_mem", "Igain_mem", "Itau_ampa", "Igain_gaba", "Idc", "If_nmda",
 CHECKED += ["C_mem", "C_nmda", "C_ahp", "kappa_n", "Ut", "Vth", "Iscale", "Itau_ahp"]
 
 
-@pytest.mark.parametrize(
-    "solver", ["rockpool", "euler", "heun", pytest.param("adaptive", marks=SLOW)]
-)
+@pytest.mark.parametrize("solver", mostly_slow(["rockpool", "euler", "heun", "adaptive"], 2))
 def test_gradients_against_finite_differences(solver, x64):
     """Subthreshold, where everything is smooth; derivatives wrt logarithms of the currents."""
     x = jnp.asarray(np.random.default_rng(1).uniform(0.5, 3.0, (12, 3, 4)))

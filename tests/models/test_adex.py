@@ -223,7 +223,8 @@ def test_subthreshold_gradient_is_that_of_the_equations(x64):
         np.testing.assert_allclose(jnp.sum(gradient[name] * h), (up - down) / 2, rtol=1e-5)
 
 
-@pytest.mark.parametrize("solver", [None, pytest.param(diffrax.Heun(), marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("solver", [None, diffrax.Heun()])
 def test_surrogate_gradients(solver):
     """Finite and not zero wrt whatever has a say in a spike, in float32, in both modes."""
     mod, x = network(solver=solver), jnp.abs(wave(100, 4))
