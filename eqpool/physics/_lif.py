@@ -1,6 +1,6 @@
 """The leaky integrate-and-fire neuron with subtractive reset: its spikes."""
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -29,7 +29,7 @@ def lif_spikes(vmem: X, threshold: X, max_spikes_per_dt: X | float, window: X | 
 
 
 @lif_spikes.defjvp
-def _jvp(primals: tuple[X, ...], tangents: tuple[X, ...]) -> tuple[X, X]:
+def _jvp(primals: Any, tangents: Any) -> tuple[X, X]:
     vmem, threshold, _, window = primals
     vmem_dot, threshold_dot, _, _ = tangents
     slope = jnp.where(vmem >= threshold - window, 1.0 / threshold, 0.0)
