@@ -15,10 +15,15 @@ import eqpool.timed
 ROOT = pathlib.Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+LONG = ("exact-spikes", "solver-study")  # half a minute each
 WITH_CODE = [page for page in PAGES if BLOCK.search(page.read_text())]
 
 
-@pytest.mark.parametrize("page", WITH_CODE, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(p, marks=pytest.mark.slow if p.stem in LONG else ()) for p in WITH_CODE],
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
 def test_code_runs(page, promotion):
     namespace = {"__name__": "__docs__"}
     text = page.read_text()

@@ -277,7 +277,7 @@ CHECKED = ["Itau_mem", "Igain_mem", "Itau_ampa", "Igain_gaba", "Idc", "If_nmda",
 CHECKED += ["C_mem", "C_nmda", "C_ahp", "kappa_n", "Ut", "Vth", "Iscale", "Itau_ahp"]
 
 
-@pytest.mark.parametrize("solver", mostly_slow(["rockpool", "euler", "heun", "adaptive"], 2))
+@pytest.mark.parametrize("solver", mostly_slow(["rockpool", "euler", "heun", "adaptive"], 1))
 def test_gradients_against_finite_differences(solver, x64):
     """Subthreshold, where everything is smooth; derivatives wrt logarithms of the currents."""
     x = jnp.asarray(np.random.default_rng(1).uniform(0.5, 3.0, (12, 3, 4)))

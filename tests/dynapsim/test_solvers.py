@@ -72,6 +72,7 @@ def test_substeps_are_smaller_steps(x64):
     np.testing.assert_allclose(coarse, imem(2.5e-4, diffrax.Heun()), rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_adaptive_steps_reach_their_tolerance(x64):
     errors = []
     for tolerance in (1e-4, 1e-7, 1e-10):
@@ -83,6 +84,7 @@ def test_adaptive_steps_reach_their_tolerance(x64):
     assert errors[0] < 1e-3 and errors[1] < 1e-6 and errors[2] < 1e-9
 
 
+@pytest.mark.slow
 def test_stiff_membrane_at_the_default_step(x64):
     """A time constant of 0.2 ms: Euler is unstable at 1 ms, the implicit solver is right."""
     stiff = dict(Itau_mem=100 * 5.319148936170212e-12, Igain_mem=2e-9, Idc=2e-9)
@@ -167,6 +169,7 @@ def test_refractory_steps_are_whole_up_to_rounding():
         assert before["timer_ref"] > 0.0 and after["timer_ref"] == 0.0, dt
 
 
+@pytest.mark.slow
 def test_no_overshoot_to_infinity(x64):
     """Within a long step the equation would run to infinity behind the threshold."""
     controller = diffrax.PIDController(rtol=1e-6, atol=1e-6)

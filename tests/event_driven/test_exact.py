@@ -110,6 +110,7 @@ def test_solvers_on_a_grid_converge_to_it(x64):
     assert errors[0] > 2 * errors[1] > 4 * errors[2] and errors[2] < 3e-4, errors
 
 
+@pytest.mark.slow
 def test_float32_is_close_to_float64():
     mod, events = random_network(1)
     single, _ = mod.evolve_events(events, 0.2)
@@ -152,6 +153,7 @@ def test_input_arrives_at_its_own_time(x64):
     np.testing.assert_allclose(first(1.37e-5) - first(0.0), 1.37e-5, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_above_threshold_at_the_start_fires_at_once(x64):
     mod = eqpool.DynapSim(3, synapses=("ampa",), solver=eqpool.EventDriven())
     mod = mod.set_attributes({"imem": jnp.array([5e-13, 2e-7, 1e-7])})

@@ -93,6 +93,7 @@ def test_padding_changes_nothing(readout, seed, padding):
         assert np.all(np.isfinite(gradient))
 
 
+@pytest.mark.slow
 def test_longer_padding_gives_the_gradients_of_none():
     """A sequence of 7 steps in a batch of 20 trains like the sequence by itself."""
     net, x = small_net(), wave(7, 3)
