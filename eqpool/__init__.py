@@ -69,6 +69,7 @@ from ._module import (
     Summary as Summary,
     summary as summary,
 )
+from ._native import native_kernels as native_kernels
 from ._solver import (
     AbstractStepper as AbstractStepper,
     Diffrax as Diffrax,

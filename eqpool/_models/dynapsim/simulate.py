@@ -14,8 +14,10 @@ from ..._scan import scan_steps
 from ..._solver import AbstractStepper, EventDriven, has_forward_mode, RockpoolEuler
 from ..._surrogate import AbstractSurrogate
 from ..._types import NestedDict
+from ..recurrent import AbstractGrid, AbstractKernel, run_recurrent
 from .coefficients import Coefficients, coefficients
 from .flow import beginning, LogMembrane
+from .kernel import Kernel, supported
 from .step import Carry, consistent_step, rockpool_step
 
 
@@ -42,8 +44,8 @@ def simulate(
     grid = Grid(
         coefficients(mod, isinstance(mod.solver, RockpoolEuler)), mod.solver, mod.surrogate, record
     )
-    # The rule below linearises, which is forward mode.
-    scan = _scan if has_forward_mode(mod.solver) else Grid.scan
+    # Its derivative linearises, which is forward mode.
+    scan = run_recurrent if has_forward_mode(mod.solver) else Grid.scan
     end, spikes, recorded = scan(grid, weights, start, drive)
     state = grid.named(end) | {"timer_ref": end.timer_ref, "rng_key": mod.rng_key}
     return spikes, state, recorded
@@ -61,7 +63,7 @@ def simulate_events(
     return run_on_grid(mod, events, num_steps)
 
 
-class Grid(eqx.Module):
+class Grid(AbstractGrid):
     """What all steps share."""
 
     c: Coefficients
@@ -103,38 +105,10 @@ class Grid(eqx.Module):
         end, (spikes, recorded) = scan_steps(step, start, drive)
         return end, spikes, recorded
 
+    def emitted(self, start: Carry) -> Float[Array, " N"]:
+        """Spikes of the step before."""
+        return start.spikes
 
-@eqx.filter_custom_jvp
-def _scan(grid: Grid, weights: Array | None, start: Carry, drive: Array) -> Any:
-    return grid.scan(weights, start, drive)
-
-
-@_scan.def_jvp
-def _scan_jvp(primals: Any, tangents: Any) -> Any:
-    """Takes the derivative wrt the weights as one matrix product over all steps.
-
-    A change of weights acts like a change of input, by the spikes that arrive over them.
-    Differentiated inside the scan, it would update the whole gradient in every step.
-    """
-    grid, weights, start, drive = primals
-    grid_dot, weights_dot, start_dot, drive_dot = tangents
-    if weights_dot is None:
-        return eqx.filter_jvp(
-            lambda grid, start, drive: grid.scan(weights, start, drive),
-            (grid, start, drive),
-            (grid_dot, start_dot, drive_dot),
-        )
-    if drive_dot is None:
-        drive_dot = jnp.zeros_like(drive)
-    dots = (grid_dot, start_dot, drive_dot)
-    varies = jax.tree.map(lambda dot: dot is not None, dots, is_leaf=lambda dot: dot is None)
-    varied, fixed = eqx.partition((grid, start, drive), varies)
-
-    def scan(varied: Any) -> Any:
-        grid, start, drive = eqx.combine(varied, fixed)
-        return grid.scan(weights, start, drive)
-
-    (end, spikes, recorded), derivative = jax.linearize(scan, varied)
-    arriving = jnp.concatenate([start.spikes[None], spikes[:-1]])
-    drive_dot = drive_dot + jnp.tensordot(arriving, weights_dot, 1)
-    return (end, spikes, recorded), derivative((grid_dot, start_dot, drive_dot))
+    def kernel(self, weights: Array | None, drive: Array) -> AbstractKernel | None:
+        """On Rockpool's grid, with the feedback and a surrogate that the kernel knows."""
+        return Kernel() if supported(self, drive) else None

@@ -4,12 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import diffrax
-import jax
-import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .. import physics
-from .._attribute import (
+from ... import physics
+from ..._attribute import (
     Blueprint,
     field,
     Full,
@@ -20,14 +18,13 @@ from .._attribute import (
     State,
     unit_eigs,
 )
-from .._errors import listing, suggestion
-from .._module import AbstractModule, Function, initialise, RANDOM, square_shape
-from .._random import as_key, random_key
-from .._scan import scan_steps
-from .._solver import AbstractStepper, as_stepper
-from .._types import Activation, Key, NestedDict, PerNeuron
-from ..graph import RateNeurons, Wiring
-from .noise import add_noise
+from ..._errors import listing, suggestion
+from ..._module import AbstractModule, Function, initialise, RANDOM, square_shape
+from ..._random import as_key, random_key
+from ..._solver import AbstractStepper, as_stepper
+from ..._types import Activation, Key, NestedDict, PerNeuron
+from ...graph import RateNeurons, Wiring
+from .simulate import grid_of, simulate
 
 
 ACTIVATIONS: dict[str, Activation] = {
@@ -215,34 +212,17 @@ class RateJax(AbstractModule):
         - `drive`: input, bias and noise of this step, `(N,)`.
         """
         del t
-        if self.w_rec is not None:
-            drive = drive + self.recurrent_input(x)
-        return physics.rate_derivative(x, drive, self.tau)
+        return grid_of(self).vector_field(self.w_rec, x, drive)
 
     def recurrent_input(self, x: Float[Array, " N"]) -> Float[Array, " N"]:
         """`H(x, threshold) @ w_rec`, or zeros in a feed-forward layer."""
-        if self.w_rec is None:
-            return jnp.zeros_like(x)
-        return self.activation_func(x, self.threshold) @ self.w_rec
+        return grid_of(self).recurrent_input(self.w_rec, x)
 
     def run(
         self, input_data: Float[Array, "T N"], record: bool
     ) -> tuple[Array, NestedDict, NestedDict]:
         """A scan over the time grid."""
-        bias = jnp.broadcast_to(self.bias, input_data.shape)
-        drive, rng_key = add_noise(input_data + bias, self.noise_std, self.dt, self.rng_key)
-        x0 = self.x.astype(drive.dtype)
-
-        def step(x: Array, drive: Array) -> tuple[Array, tuple[Array, NestedDict]]:
-            recorded = {"rec_input": self.recurrent_input(x)} if record else {}
-            x = self.solver.step(self.vector_field, self.dt, x, drive)
-            return x, (x, recorded)
-
-        x_end, (x, recorded) = scan_steps(step, x0, drive)
-        output = jax.vmap(self.activation_func, (0, None))(x, self.threshold)
-        if record:
-            recorded["x"] = x
-        return output, {"x": x_end, "rng_key": rng_key}, recorded
+        return simulate(self, input_data, record)
 
     def wire(self, wiring: Wiring, sources: tuple[str, ...], name: str) -> tuple[str, ...]:
         """Neurons, and weights back to them."""

@@ -1,0 +1,1 @@
+from .module import Rate as Rate, RateEulerJax as RateEulerJax, RateJax as RateJax

@@ -1,0 +1,132 @@
+"""`RateJax` by a kernel in C++: its arguments, its derivative."""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from ... import _native, physics
+from ..._solver import ForwardEuler, RockpoolEuler
+from ..recurrent import AbstractKernel, Outcome
+
+
+ACTIVATIONS = (physics.relu, physics.leaky_relu, physics.tanh, physics.sigmoid)
+
+
+def supported(grid: Any, drive: Array) -> bool:
+    """Whether the kernel computes this run, on this machine."""
+    return (
+        type(grid.solver) in (ForwardEuler, RockpoolEuler)
+        and grid.activation.unwrapped in ACTIVATIONS
+        and drive.size > 0
+        and _native.ready("rate", drive.dtype.name)
+    )
+
+
+class Kept(NamedTuple):
+    """What the way back needs."""
+
+    start: Float[Array, " N"]
+    x: Float[Array, "T N"]
+    rate: Float[Array, "T N"]
+
+
+class Kernel(AbstractKernel):
+    """See [`eqpool.native_kernels`][] for when it runs."""
+
+    def run(
+        self,
+        grid: Any,
+        weights: Array | None,
+        start: Float[Array, " N"],
+        drive: Float[Array, "T N"],
+        keep: bool,
+    ) -> tuple[Outcome, Kept]:
+        """The run, and if wanted its states."""
+        steps, n = drive.shape
+        rate, end, x, arriving = _native.call(
+            "eqpool_rate_forward",
+            (constants(grid, n), _matrix(weights, drive.dtype), start[None], drive),
+            (
+                (steps, n),
+                (1, n),
+                (steps if keep or grid.record else 0, n),
+                (steps if grid.record else 0, n),
+            ),
+            activation=_number(grid),
+        )
+        recorded = {"x": x, "rec_input": arriving} if grid.record else {}
+        return (end[0], rate, recorded), Kept(start, x, rate)
+
+    def pushed_forward(
+        self,
+        grid: Any,
+        weights: Array | None,
+        kept: Kept,
+        drive: Float[Array, "T N"],
+        dots: tuple[Any, Array, Array],
+    ) -> Outcome:
+        """By JAX."""
+        return eqx.filter_jvp(
+            lambda grid, start, drive: grid.scan(weights, start, drive),
+            (grid, kept.start, drive),
+            dots,
+        )[1]
+
+    def reference(
+        self, grid: Any, weights: Array | None, start: Array, drive: Float[Array, "T N"]
+    ) -> tuple[Outcome, Kept]:
+        """By JAX."""
+        recording = dataclasses.replace(grid, record=True)
+        end, rate, recorded = recording.scan(weights, start, drive)
+        return (end, rate, recorded if grid.record else {}), Kept(start, recorded["x"], rate)
+
+    def pulled_back(
+        self,
+        grid: Any,
+        varied: Any,
+        weights: Array | None,
+        kept: Kept,
+        drive: Float[Array, "T N"],
+        bars: Outcome,
+    ) -> tuple[Any, Array, Array]:
+        """By the kernel that goes back."""
+        end_bar, rate_bar, recorded_bar = bars
+        n = drive.shape[1]
+        none = jnp.zeros((0, n), drive.dtype)
+        values, pull = jax.vjp(lambda varied: constants(eqx.combine(varied, grid), n), varied)
+        values_bar, start_bar, drive_bar = _native.call(
+            "eqpool_rate_transposed",
+            (
+                values,
+                _matrix(weights, drive.dtype),
+                _matrix(weights, drive.dtype).T,
+                kept.start[None],
+                kept.x,
+                kept.rate,
+                rate_bar,
+                end_bar[None],
+                recorded_bar.get("x", none),
+                recorded_bar.get("rec_input", none),
+            ),
+            (values.shape, (1, n), drive.shape),
+            activation=_number(grid),
+        )
+        return pull(values_bar)[0], start_bar[0], drive_bar
+
+
+def constants(grid: Any, n: int) -> Float[Array, "2 N"]:
+    """What the kernel needs of all that does not depend on the step, row by row."""
+    return jnp.stack([jnp.broadcast_to(x, (n,)) for x in (grid.dt / grid.tau, grid.threshold)])
+
+
+def _matrix(weights: Array | None, dtype: Any) -> Array:
+    return jnp.zeros((0, 0), dtype) if weights is None else weights
+
+
+def _number(grid: Any) -> Any:
+    return np.int64(ACTIVATIONS.index(grid.activation.unwrapped))

@@ -1,0 +1,79 @@
+"""A run of `RateJax` over its time grid."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ... import physics
+from ..._module import Function
+from ..._scan import scan_steps
+from ..._solver import AbstractStepper, has_forward_mode
+from ..._types import NestedDict, PerNeuron
+from ..noise import add_noise
+from ..recurrent import AbstractGrid, AbstractKernel, Outcome, run_recurrent
+from .kernel import Kernel, supported
+
+
+def simulate(
+    mod: Any, input_data: Float[Array, "T N"], record: bool
+) -> tuple[Array, NestedDict, NestedDict]:
+    """Rates, new state and record of a `RateJax`."""
+    bias = jnp.broadcast_to(mod.bias, input_data.shape)
+    drive, rng_key = add_noise(input_data + bias, mod.noise_std, mod.dt, mod.rng_key)
+    grid = grid_of(mod, record)
+    scan = run_recurrent if has_forward_mode(mod.solver) else Grid.scan
+    x, rate, recorded = scan(grid, mod.w_rec, mod.x.astype(drive.dtype), drive)
+    return rate, {"x": x, "rng_key": rng_key}, recorded
+
+
+def grid_of(mod: Any, record: bool = False) -> "Grid":
+    """What all steps of a `RateJax` share."""
+    return Grid(mod.activation_func, mod.solver, mod.tau, mod.threshold, mod.dt, record)
+
+
+class Grid(AbstractGrid):
+    """What all steps share."""
+
+    activation: Function
+    solver: AbstractStepper
+    tau: PerNeuron
+    threshold: PerNeuron
+    dt: Float[Array, ""]
+    record: bool = eqx.field(static=True)
+
+    def vector_field(
+        self, weights: Array | None, x: Float[Array, " N"], drive: Float[Array, " N"]
+    ) -> Float[Array, " N"]:
+        """`dx/dt` in 1/s."""
+        return physics.rate_derivative(x, drive + self.recurrent_input(weights, x), self.tau)
+
+    def recurrent_input(self, weights: Array | None, x: Float[Array, " N"]) -> Float[Array, " N"]:
+        """`H(x, threshold) @ w_rec`, or zeros in a feed-forward layer."""
+        return jnp.zeros_like(x) if weights is None else self.emitted(x) @ weights
+
+    def scan(
+        self, weights: Array | None, start: Float[Array, " N"], drive: Float[Array, "T N"]
+    ) -> Outcome:
+        """All steps: the last state, rates and record."""
+
+        def step(x: Array, drive: Array) -> tuple[Array, tuple[Array, NestedDict]]:
+            recorded = {"rec_input": self.recurrent_input(weights, x)} if self.record else {}
+            x = self.solver.step(
+                lambda t, x, drive: self.vector_field(weights, x, drive), self.dt, x, drive
+            )
+            return x, (x, recorded)
+
+        end, (x, recorded) = scan_steps(step, start, drive)
+        rate = jax.vmap(self.activation, (0, None))(x, self.threshold)
+        return end, rate, recorded | ({"x": x} if self.record else {})
+
+    def emitted(self, start: Float[Array, " N"]) -> Float[Array, " N"]:
+        """The rates of a state."""
+        return self.activation(start, self.threshold)
+
+    def kernel(self, weights: Array | None, drive: Array) -> AbstractKernel | None:
+        """By forward Euler, with an activation that the kernel knows."""
+        return Kernel() if supported(self, drive) else None

@@ -1,0 +1,160 @@
+"""A recurrent layer over its time grid, and its derivative."""
+
+import abc
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PyTree
+
+from .._native import linear_map
+from .._types import NestedDict
+
+
+Outcome: TypeAlias = tuple[PyTree, Float[Array, "T N"], NestedDict]
+"""Last state, what the neurons emitted in each step, and record."""
+
+
+class AbstractKernel(eqx.Module):
+    """A compiled twin of `AbstractGrid.scan`, and its transposed derivative."""
+
+    @abc.abstractmethod
+    def run(
+        self, grid: Any, weights: Array | None, start: PyTree, drive: Array, keep: bool
+    ) -> tuple[Outcome, PyTree]:
+        """The run, and if wanted what the derivatives need of it."""
+
+    @abc.abstractmethod
+    def reference(
+        self, grid: Any, weights: Array | None, start: PyTree, drive: Array
+    ) -> tuple[Outcome, PyTree]:
+        """What `run` returns, by JAX, for second derivatives."""
+
+    @abc.abstractmethod
+    def pushed_forward(
+        self, grid: Any, weights: Array | None, kept: PyTree, drive: Array, dots: Any
+    ) -> Outcome:
+        """Tangents of the outcome from those of grid (`None` for fixed leaves), start, drive."""
+
+    @abc.abstractmethod
+    def pulled_back(
+        self, grid: Any, varied: Any, weights: Array | None, kept: PyTree, drive: Array, bars: Any
+    ) -> tuple[Any, PyTree, Array]:
+        """Cotangents of the leaves of `varied`, a part of `grid`, of start and drive."""
+
+
+class AbstractGrid(eqx.Module):
+    """What all steps of a layer share."""
+
+    @abc.abstractmethod
+    def scan(self, weights: Array | None, start: PyTree, drive: Array) -> Outcome:
+        """All steps. What neurons emitted in the step before arrives over the weights."""
+
+    @abc.abstractmethod
+    def emitted(self, start: PyTree) -> Float[Array, " N"]:
+        """What arrives over the weights in the first step."""
+
+    @abc.abstractmethod
+    def kernel(self, weights: Array | None, drive: Array) -> AbstractKernel | None:
+        """What computes this run faster than a scan, if anything does."""
+
+
+@eqx.filter_custom_jvp
+def run_recurrent(grid: AbstractGrid, weights: Array | None, start: PyTree, drive: Array) -> Any:
+    """All steps of a layer, by its kernel if it has one."""
+    kernel = grid.kernel(weights, drive)
+    if kernel is not None:
+        return kernel.run(grid, weights, start, drive, keep=False)[0]
+    return grid.scan(weights, start, drive)
+
+
+@run_recurrent.def_jvp
+def _jvp(primals: Any, tangents: Any) -> Any:
+    """Takes the derivative wrt the weights as one matrix product over all steps.
+
+    A change of weights acts like a change of input, by what arrives over them.
+    Differentiated inside the scan, it would update the whole gradient in every step.
+    """
+    grid, weights, start, drive = primals
+    grid_dot, weights_dot, start_dot, drive_dot = tangents
+    kernel = grid.kernel(weights, drive)
+    if drive_dot is None and (weights_dot is not None or kernel is not None):
+        drive_dot = jnp.zeros_like(drive)
+    dots = (grid_dot, start_dot, drive_dot)
+    if kernel is None:
+        out, derivative = _linearised_scan(grid, weights, start, drive, dots)
+    else:
+        out, derivative = _linearised_kernel(kernel, grid, weights, start, drive, dots)
+    if weights_dot is not None:
+        arriving = jnp.concatenate([grid.emitted(start)[None], out[1][:-1]])
+        drive_dot = drive_dot + jnp.tensordot(arriving, weights_dot, 1)
+    return out, derivative((grid_dot, start_dot, drive_dot))
+
+
+def _linearised_scan(
+    grid: AbstractGrid, weights: Array | None, start: PyTree, drive: Array, dots: Any
+) -> tuple[Outcome, Callable[[Any], Any]]:
+    primals = (grid, start, drive)
+    varied, fixed = eqx.partition(primals, _given(dots))
+
+    def scan(varied: Any) -> Any:
+        grid, start, drive = eqx.combine(varied, fixed)
+        return grid.scan(weights, start, drive)
+
+    return jax.linearize(scan, varied)
+
+
+def _linearised_kernel(
+    kernel: AbstractKernel,
+    grid: AbstractGrid,
+    weights: Array | None,
+    start: PyTree,
+    drive: Array,
+    dots: Any,
+) -> tuple[Outcome, Callable[[Any], Any]]:
+    out, kept = _run_keeping(kernel, grid, weights, start, drive)
+    varies = _given(dots[0])
+    arrays, static = eqx.partition(grid, eqx.is_array)
+
+    def forward(residuals: Any, dots: Any) -> Any:
+        arrays, weights, kept, drive = residuals
+        return kernel.pushed_forward(eqx.combine(arrays, static), weights, kept, drive, dots)
+
+    def transposed(residuals: Any, bars: Any) -> Any:
+        arrays, weights, kept, drive = residuals
+        grid = eqx.combine(arrays, static)
+        return kernel.pulled_back(grid, eqx.filter(grid, varies), weights, kept, drive, bars)
+
+    def derivative(dots: Any) -> Any:
+        grid_dot, start_dot, drive_dot = dots
+        start_dot = jax.tree.map(
+            lambda dot, x: jnp.zeros_like(x) if dot is None else dot,
+            start_dot,
+            start,
+            is_leaf=lambda dot: dot is None,
+        )
+        residuals = (arrays, weights, kept, drive)
+        return linear_map(forward, transposed, residuals, (grid_dot, start_dot, drive_dot), out)
+
+    return out, derivative
+
+
+@eqx.filter_custom_jvp
+def _run_keeping(
+    kernel: AbstractKernel, grid: AbstractGrid, weights: Array | None, start: PyTree, drive: Array
+) -> Any:
+    return kernel.run(grid, weights, start, drive, keep=True)
+
+
+@_run_keeping.def_jvp
+def _keeping_jvp(primals: Any, tangents: Any) -> Any:
+    """Only a second derivative comes here."""
+    kernel, *primals = primals
+    out_dot = eqx.filter_jvp(kernel.reference, tuple(primals), tangents[1:])[1]
+    return _run_keeping(kernel, *primals), out_dot
+
+
+def _given(dots: Any) -> Any:
+    return jax.tree.map(lambda dot: dot is not None, dots, is_leaf=lambda dot: dot is None)

@@ -1,0 +1,194 @@
+// What all kernels share: exponential and logarithm that vectorise, views of batched buffers,
+// and a loop over a batch on XLA's threads.
+#pragma once
+
+#include <atomic>
+#include <bit>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "xla/ffi/api/ffi.h"
+
+namespace eqpool {
+
+namespace ffi = xla::ffi;
+
+// A library holds one precision; both would take twice the time to compile.
+using Real = EQPOOL_REAL;
+
+// Maximum and its derivative as XLA has them: NaN of the first stays, a tie counts half.
+template <typename T>
+inline T larger(T x, T bound) {
+  return bound > x ? bound : x;
+}
+template <typename T>
+inline T passes(T x, T bound) {
+  return x > bound ? T(1) : (x == bound ? T(0.5) : T(0));
+}
+
+// In double precision the standard library's; in single precision a range reduction and a minimax
+// polynomial, with an error below 2 units in the last place (tests/native/test_native.py).
+inline double exponential(double x) { return std::exp(x); }
+inline double logarithm(double x) { return std::log(x); }
+
+inline float exponential(float x) {
+  float y = x < -87.0f ? -87.0f : x;
+  y = y > 88.0f ? 88.0f : y;
+  const float n = std::nearbyint(y * 1.44269504088896341f);
+  const float r = (y - n * 0.693359375f) - n * -2.12194440e-4f;
+  // Estrin's scheme: half the depth of Horner's, which the loop would wait for.
+  const float r2 = r * r;
+  const float high = (1.9875691500e-4f * r + 1.3981999507e-3f) * r2 +
+                     (8.3334519073e-3f * r + 4.1665795894e-2f);
+  const float p = (high * r2 + (1.6666665459e-1f * r + 5.0000001201e-1f)) * r2 + r + 1.0f;
+  return p * std::bit_cast<float>((static_cast<int32_t>(n) + 127) << 23);
+}
+
+inline float logarithm(float x) {  // of a positive normal number
+  const int32_t bits = std::bit_cast<int32_t>(x);
+  // The mantissa in [sqrt(1/2), sqrt(2)).
+  const int32_t shifted = bits - 0x3f3504f3;
+  const float e = static_cast<float>(shifted >> 23);
+  const float m = std::bit_cast<float>((shifted & 0x007fffff) + 0x3f3504f3) - 1.0f;
+  const float z = m * m;
+  const float high = 7.0376836292e-2f * z + (-1.1514610310e-1f * m + 1.1676998740e-1f);
+  const float low = (-1.6668057665e-1f * m + 2.0000714765e-1f) * z +
+                    (-2.4999993993e-1f * m + 3.3333331174e-1f);
+  const float middle = -1.2420140846e-1f * m + 1.4249322787e-1f;
+  float p = (high * z + middle) * (z * z) + low;
+  p = p * m * z + e * -2.12194440e-4f - 0.5f * z;
+  const float y = (m + p) + e * 0.693359375f;
+  return x < std::numeric_limits<float>::infinity() ? y : x;  // keeps NaN and infinity
+}
+
+// A buffer whose last two axes are one run's; in front, an axis of each vmap, of its size or of 1.
+template <typename Buffer>
+struct View {
+  explicit View(Buffer& buffer) : data(buffer.untyped_data()), dims(buffer.dimensions()) {
+    rows = dims[dims.size() - 2];
+    columns = dims[dims.size() - 1];
+  }
+
+  // Where run number `run` of the batch that `batch` spans begins; null where there are no rows.
+  Real* of(size_t run, ffi::Span<const int64_t> batch) const {
+    if (rows == 0) return nullptr;
+    size_t offset = 0, stride = rows * columns;
+    for (size_t axis = dims.size() - 2; axis-- > 0;) {
+      const size_t position = run % batch[axis];
+      run /= batch[axis];
+      offset += dims[axis] == 1 ? 0 : position * stride;
+      stride *= dims[axis];
+    }
+    return static_cast<Real*>(data) + offset;
+  }
+
+  size_t runs() const {
+    size_t count = 1;
+    for (size_t axis = 0; axis + 2 < dims.size(); ++axis) count *= dims[axis];
+    return count;
+  }
+
+  void* data;
+  ffi::Span<const int64_t> dims;
+  size_t rows, columns;
+};
+
+// Calls `body(i)` for each i < count. The caller works too, and waits only for what others have
+// begun, so that it does not matter whether the pool has a free thread.
+template <typename Body>
+void for_each(ffi::ThreadPool& pool, size_t count, const Body& body) {
+  struct Shared {
+    std::atomic<size_t> next{0}, done{0};
+  };
+  auto shared = std::make_shared<Shared>();
+  const Body* borrowed = &body;  // not touched once every index is taken
+  auto work = [shared, borrowed, count] {
+    for (size_t i; (i = shared->next.fetch_add(1)) < count;) {
+      (*borrowed)(i);
+      shared->done.fetch_add(1, std::memory_order_release);
+    }
+  };
+  const size_t helpers = count < 2 ? 0 : std::min<size_t>(count, pool.num_threads()) - 1;
+  for (size_t i = 0; i < helpers; ++i) pool.Schedule(decltype(work)(work));
+  work();
+  while (shared->done.load(std::memory_order_acquire) < count) std::this_thread::yield();
+}
+
+// Adds kRows rows of a matrix at once, so that the sum is loaded and stored less often.
+template <int kRows, typename T>
+inline void add_block(T* __restrict sum, const T* matrix, size_t n, const uint32_t* index,
+                      const T* weight) {
+  const T* row[kRows];
+  T w[kRows];
+  for (int r = 0; r < kRows; ++r) row[r] = matrix + index[r] * n, w[r] = weight[r];
+#pragma omp simd
+  for (size_t j = 0; j < n; ++j) {
+    T x = w[0] * row[0][j];
+#pragma GCC unroll 8
+    for (int r = 1; r < kRows; ++r) x += w[r] * row[r][j];
+    sum[j] += x;
+  }
+}
+
+// Adds weight[k] times row number index[k] of a matrix to `sum`, for all k < count.
+template <typename T>
+inline void add_rows(T* sum, const T* matrix, size_t n, const uint32_t* index, const T* weight,
+                     size_t count) {
+  size_t k = 0;
+  for (; k + 8 <= count; k += 8) add_block<8>(sum, matrix, n, index + k, weight + k);
+  if (count - k >= 4) add_block<4>(sum, matrix, n, index + k, weight + k), k += 4;
+  if (count - k >= 2) add_block<2>(sum, matrix, n, index + k, weight + k), k += 2;
+  if (count - k >= 1) add_block<1>(sum, matrix, n, index + k, weight + k);
+}
+
+// Adds the product of row number index[k] of a matrix with x to sum[index[k]], for all k < count.
+template <typename T>
+inline void add_products(T* sum, const T* matrix, size_t n, const T* __restrict x,
+                         const uint32_t* index, size_t count) {
+  size_t k = 0;
+  for (; k + 4 <= count; k += 4) {  // four at once: one sum alone waits for its own additions
+    const T* __restrict a = matrix + index[k] * n;
+    const T* __restrict b = matrix + index[k + 1] * n;
+    const T* __restrict c = matrix + index[k + 2] * n;
+    const T* __restrict d = matrix + index[k + 3] * n;
+    T sa = 0, sb = 0, sc = 0, sd = 0;
+#pragma omp simd reduction(+ : sa, sb, sc, sd)
+    for (size_t j = 0; j < n; ++j) {
+      sa += a[j] * x[j];
+      sb += b[j] * x[j];
+      sc += c[j] * x[j];
+      sd += d[j] * x[j];
+    }
+    sum[index[k]] += sa;
+    sum[index[k + 1]] += sb;
+    sum[index[k + 2]] += sc;
+    sum[index[k + 3]] += sd;
+  }
+  for (; k < count; ++k) {
+    const T* __restrict a = matrix + index[k] * n;
+    T s = 0;
+#pragma omp simd reduction(+ : s)
+    for (size_t j = 0; j < n; ++j) s += a[j] * x[j];
+    sum[index[k]] += s;
+  }
+}
+
+// The places where x is not zero, and their number.
+template <typename T>
+inline size_t nonzero(const T* x, size_t n, uint32_t* index, T* value) {
+  size_t count = 0;
+  for (size_t i = 0; i < n; ++i) {  // without a branch, which would be hard to predict
+    index[count] = static_cast<uint32_t>(i);
+    value[count] = x[i];
+    count += x[i] != T(0);
+  }
+  return count;
+}
+
+}  // namespace eqpool
