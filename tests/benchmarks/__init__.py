@@ -1,0 +1,1 @@
+"""One command and one table: `python -m tests.benchmarks --out DIR`; see `--help`."""

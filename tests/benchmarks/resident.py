@@ -1,0 +1,47 @@
+"""Peak resident memory of one gradient, in a process of its own.
+
+python -m tests.benchmarks.resident 'RateJax, ReLU' 64 1000 1 eqpool    # prints bytes
+"""
+
+import pathlib
+import re
+import subprocess
+import sys
+
+import jax
+
+from .measure import compiled, Effort
+from .models import Case, Model, MODELS
+
+
+_STATUS, _RESET = pathlib.Path("/proc/self/status"), pathlib.Path("/proc/self/clear_refs")
+
+
+def peak_growth(name: str, case: Case, peer: str) -> int | None:
+    """Bytes by which a process grows at most during one gradient; `None` off Linux."""
+    if not _RESET.exists():
+        return None
+    command = [sys.executable, "-m", "tests.benchmarks.resident", name, *map(str, case), peer]
+    root = pathlib.Path(__file__).parents[2]
+    done = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, text=True, check=True)
+    return int(done.stdout.splitlines()[-1])
+
+
+def _measure(model: Model, case: Case, peer: str) -> int:
+    x = jax.block_until_ready(model.inputs(case))
+    made = compiled(peer, model, case, "gradient", x, Effort(compilations=1))
+    _RESET.write_text("5")  # the peak starts from here
+    before = _status("VmRSS")
+    jax.block_until_ready(made.call())
+    return _status("VmHWM") - before
+
+
+def _status(name: str) -> int:
+    found = re.search(rf"{name}:\s+(\d+) kB", _STATUS.read_text())
+    assert found is not None, f"no {name} in {_STATUS}"
+    return 1024 * int(found[1])
+
+
+if __name__ == "__main__":
+    name, *size, peer = sys.argv[1:]
+    print(_measure(MODELS[name], Case(*map(int, size)), peer))

@@ -1,0 +1,75 @@
+"""How often a compiled function is traced again when only values change.
+
+Both libraries hand over the module itself, as a pytree, and count traces by a side effect.
+"""
+
+import importlib.util
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from .models import Case, Model
+from .peers import EQPOOL, ROCKPOOL
+
+
+CALLS = 5
+_CASE = Case(neurons=4, steps=10, batch=1)
+
+
+def retraces(model: Model) -> dict[str, dict[str, int]]:
+    """By peer and by what changes: traces in `CALLS` calls after the first."""
+    builders = {EQPOOL: model.build}
+    if model.rockpool is not None and importlib.util.find_spec("rockpool") is not None:
+        builders[ROCKPOOL] = model.rockpool
+    x = model.inputs(_CASE)[0]
+    counts: dict[str, dict[str, int]] = {}
+    for peer, build in builders.items():
+        mod = build(_CASE)
+        counts[peer] = {what: _count(mod, change, x) for what, change in _CHANGES.items()}
+    return counts
+
+
+def _count(mod: Any, change: Callable[[Any, Any, Any], Any], x: Any) -> int:
+    traces = 0
+
+    @jax.jit
+    def run(mod: Any, x: Any) -> Any:
+        nonlocal traces
+        traces += 1
+        output, state, _ = mod(x)
+        # Rockpool's DynapSim returns states with a batch axis, and one that it does not have;
+        # its `set_attributes` refuses the first and ignores the other.
+        old = mod.state()
+        state = {k: new.reshape(old[k].shape) for k, new in state.items() if k in old}
+        return output, state, mod.set_attributes(state)
+
+    _, state, after = run(mod, x)
+    for _ in range(CALLS):
+        mod = change(mod, state, after)
+        _, state, after = run(mod, x)
+    return traces - 1
+
+
+def _parameters(mod: Any, state: Any, after: Any) -> Any:
+    return mod.set_attributes(jax.tree.map(lambda p: 1.01 * p, mod.parameters()))
+
+
+def _key(mod: Any, state: Any, after: Any) -> Any:
+    key = mod.state()["rng_key"]
+    following, _ = jax.random.split(jnp.asarray(key))
+    return mod.set_attributes({"rng_key": following})
+
+
+def _dt(mod: Any, state: Any, after: Any) -> Any:
+    return mod.set_attributes({"dt": 0.99 * mod.dt})
+
+
+_CHANGES: dict[str, Callable[[Any, Any, Any], Any]] = {
+    "parameters": _parameters,
+    "states of the last run": lambda mod, state, after: mod.set_attributes(state),
+    "module that came out of jit": lambda mod, state, after: after,
+    "key": _key,
+    "dt": _dt,
+}
