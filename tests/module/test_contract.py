@@ -231,53 +231,6 @@ class TestReset:
         assert float(changed.reset_parameters().tau) == pytest.approx(5e-2)
 
 
-def test_one_configuration_is_one_compiled_function():
-    """Structure and types are equal whatever the values, so nothing is traced twice."""
-    traces = 0
-
-    @eqx.filter_jit
-    def run(net, x):
-        nonlocal traces
-        traces += 1
-        return net(x)
-
-    x = wave(10, 3)
-    nets = [
-        nested_net(0),
-        nested_net(7),
-        nested_net(0, noise_std=0.5),
-        nested_net(0).set_attributes(nested_net(9).parameters()),
-        nested_net(1).reset_parameters(),
-    ]
-    _, state, _ = nets[0](x)
-    nets += [nets[0].set_attributes(state), jax.jit(lambda n: n)(nets[1])]
-    for net in nets:
-        run(net, x)
-    assert traces == 1
-    assert len({jax.tree.structure(net) for net in nets}) == 1
-    jax.tree.map(lambda *leaves: None, *nets)
-
-    one, other = (
-        eqpool.RateJax(2, activation_func=jnp.maximum, noise_std=n, dt=dt, tau=tau)
-        for n, dt, tau in [(0.0, 1e-3, [1.0, 2.0]), (0.3, 2e-3, np.ones(2))]
-    )
-    assert jax.tree.structure(one) == jax.tree.structure(other)
-
-
-def test_dt_is_a_value():
-    traces = 0
-
-    @jax.jit
-    def run(mod, x):
-        nonlocal traces
-        traces += 1
-        return mod(x)[0]
-
-    for dt in (1e-3, 2e-3):
-        run(eqpool.RateJax(2, dt=dt, rng_key=0), jnp.ones((5, 2)))
-    assert traces == 1
-
-
 def test_serialisation():
     net, other = nested_net(0, noise_std=0.1), nested_net(3)
     file = io.BytesIO()
