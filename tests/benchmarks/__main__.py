@@ -81,12 +81,11 @@ def main() -> None:
     if "resident" in args.parts and jax.default_backend() == "cpu":
         case = CASES[0] if short else CASES[-1]
         results["resident"] = {"case": case, "bytes": {}}
-        for name, model in chosen.items():
+        for name in chosen:
             say(f"{name}: resident memory")
-            has = {EQPOOL: True, ROCKPOOL: ROCKPOOL in args.peers and model.rockpool is not None}
             results["resident"]["bytes"][name] = {
-                peer: peak_growth(name, case, peer) if there else None
-                for peer, there in has.items()
+                peer: peak_growth(name, case, peer) if peer in args.peers else None
+                for peer in (EQPOOL, ROCKPOOL)
             }
     say("done")
     print(markdown(results))

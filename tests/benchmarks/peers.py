@@ -34,12 +34,20 @@ def jax_call(peer: str, model: Model, case: Case) -> tuple[Any, Callable]:
     if peer == EQPOOL:
         trainable, frozen = eqpool.partition(model.build(case))
         return trainable, lambda trainable, x: eqpool.combine(trainable, frozen)(x)[0]
+    mod = rockpool_module(model, case)
+    return mod.parameters(), lambda params, x: mod.set_attributes(params)(x)[0]
+
+
+def rockpool_module(model: Model, case: Case) -> Any:
+    """The layer in Rockpool.
+
+    **Raises:** `LeftOut`.
+    """
     if model.rockpool is None:
         raise LeftOut("Rockpool's DynapSim has one synapse type.")
     if importlib.util.find_spec("rockpool") is None:
         raise LeftOut("Rockpool is not installed (extra `parity`).")
-    mod = model.rockpool(case)
-    return mod.parameters(), lambda params, x: mod.set_attributes(params)(x)[0]
+    return model.rockpool(case)
 
 
 def c_call(model: Model, case: Case, x: jax.Array) -> Callable[[], np.ndarray]:

@@ -12,19 +12,24 @@ import jax
 
 from .measure import compiled, Effort
 from .models import Case, Model, MODELS
+from .peers import LeftOut
 
 
 _STATUS, _RESET = pathlib.Path("/proc/self/status"), pathlib.Path("/proc/self/clear_refs")
 
 
 def peak_growth(name: str, case: Case, peer: str) -> int | None:
-    """Bytes by which a process grows at most during one gradient; `None` off Linux."""
+    """Bytes by which a process grows at most during one gradient.
+
+    `None` off Linux, and for a peer that is left out.
+    """
     if not _RESET.exists():
         return None
     command = [sys.executable, "-m", "tests.benchmarks.resident", name, *map(str, case), peer]
     root = pathlib.Path(__file__).parents[2]
     done = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, text=True, check=True)
-    return int(done.stdout.splitlines()[-1])
+    printed = done.stdout.splitlines()[-1]
+    return int(printed) if printed.isdigit() else None
 
 
 def _measure(model: Model, case: Case, peer: str) -> int:
@@ -44,4 +49,7 @@ def _status(name: str) -> int:
 
 if __name__ == "__main__":
     name, *size, peer = sys.argv[1:]
-    print(_measure(MODELS[name], Case(*map(int, size)), peer))
+    try:
+        print(_measure(MODELS[name], Case(*map(int, size)), peer))
+    except LeftOut as reason:
+        print(reason)

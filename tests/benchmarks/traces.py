@@ -3,7 +3,7 @@
 Both libraries hand over the module itself, as a pytree, and count traces by a side effect.
 """
 
-import importlib.util
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from .models import Case, Model
-from .peers import EQPOOL, ROCKPOOL
+from .peers import EQPOOL, LeftOut, ROCKPOOL, rockpool_module
 
 
 CALLS = 5
@@ -20,15 +20,14 @@ _CASE = Case(neurons=4, steps=10, batch=1)
 
 def retraces(model: Model) -> dict[str, dict[str, int]]:
     """By peer and by what changes: traces in `CALLS` calls after the first."""
-    builders = {EQPOOL: model.build}
-    if model.rockpool is not None and importlib.util.find_spec("rockpool") is not None:
-        builders[ROCKPOOL] = model.rockpool
+    modules = {EQPOOL: model.build(_CASE)}
+    with contextlib.suppress(LeftOut):
+        modules[ROCKPOOL] = rockpool_module(model, _CASE)
     x = model.inputs(_CASE)[0]
-    counts: dict[str, dict[str, int]] = {}
-    for peer, build in builders.items():
-        mod = build(_CASE)
-        counts[peer] = {what: _count(mod, change, x) for what, change in _CHANGES.items()}
-    return counts
+    return {
+        peer: {what: _count(mod, change, x) for what, change in _CHANGES.items()}
+        for peer, mod in modules.items()
+    }
 
 
 def _count(mod: Any, change: Callable[[Any, Any, Any], Any], x: Any) -> int:
