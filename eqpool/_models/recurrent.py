@@ -89,7 +89,8 @@ def _jvp(primals: Any, tangents: Any) -> Any:
         out, derivative = _linearised_kernel(kernel, grid, weights, start, drive, dots)
     if weights_dot is not None:
         arriving = jnp.concatenate([grid.emitted(start)[None], out[1][:-1]])
-        drive_dot = drive_dot + jnp.tensordot(arriving, weights_dot, 1)
+        by_weights = jnp.tensordot(arriving, weights_dot, 1)
+        drive_dot = by_weights if drive_dot is None else drive_dot + by_weights
     return out, derivative((grid_dot, start_dot, drive_dot))
 
 

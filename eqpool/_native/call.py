@@ -11,7 +11,7 @@ from .build import target
 
 def call(
     handler: str, arguments: Sequence[Array], shapes: Sequence[tuple[int, ...]], **attributes: Any
-) -> list[Array]:
+) -> Sequence[Array]:
     """Results of a kernel, of the given shapes and the dtype of the first argument.
 
     Every argument and result has two axes. Each `vmap` puts one in front: of its size where

@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.core import ShapedArray
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 from jaxtyping import PyTree
@@ -78,7 +79,7 @@ _linear_p.multiple_results = True
 
 @_linear_p.def_abstract_eval
 def _(*_: Any, shapes: Any, **__: Any) -> list[Any]:
-    return [jax.core.ShapedArray(x.shape, x.dtype) for x in shapes]
+    return [ShapedArray(x.shape, x.dtype) for x in shapes]
 
 
 @_linear_p.def_impl

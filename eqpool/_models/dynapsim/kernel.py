@@ -227,9 +227,11 @@ class _Layout:
     def from_record(self, grid: Any, recorded: dict[str, Array]) -> Carry:
         """Cotangents of a record as those of states."""
         isyn = [recorded[f"i{name}"] for name in grid.c.synapses]
-        rest = [recorded[name] for name in ("iahp", "imem", "vmem", "spikes")]
+        others = {name: recorded[name] for name in ("iahp", "imem", "vmem", "spikes")}
         return Carry(
-            jnp.stack(isyn, 1) if self.synapses else isyn[0], *rest, jnp.zeros_like(rest[0])
+            jnp.stack(isyn, 1) if self.synapses else isyn[0],
+            **others,
+            timer_ref=jnp.zeros_like(recorded["vmem"]),
         )
 
 
