@@ -35,6 +35,7 @@ from ._filters import (
     is_parameter as is_parameter,
     is_simulation_parameter as is_simulation_parameter,
     is_state as is_state,
+    neuron_shardings as neuron_shardings,
     partition as partition,
 )
 from ._models import (
@@ -65,6 +66,7 @@ from ._models import (
 )
 from ._module import (
     AbstractModule as AbstractModule,
+    evolve_sharded as evolve_sharded,
     initialise as initialise,
     Summary as Summary,
     summary as summary,

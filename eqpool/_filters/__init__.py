@@ -11,3 +11,4 @@ from .predicates import (
     is_simulation_parameter as is_simulation_parameter,
     is_state as is_state,
 )
+from .shardings import neuron_shardings as neuron_shardings

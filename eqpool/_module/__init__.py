@@ -6,7 +6,9 @@ from .initialise import (
     normalise_shape as normalise_shape,
     square_shape as square_shape,
 )
+from .mesh import check_auto as check_auto, mesh_size as mesh_size
 from .on_grid import run_on_grid as run_on_grid
+from .sharded import evolve_sharded as evolve_sharded
 from .show import as_text as as_text
 from .summary import Summary as Summary, summary as summary
 from .tree import (

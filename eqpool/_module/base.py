@@ -15,7 +15,7 @@ from .._errors import debugging
 from .._events import Events
 from .._types import NestedDict, Shape
 from ..graph import Input, Output, Wiring
-from .batching import check_states, checked_input, run_batch, run_checked
+from .batching import check_states, checked_input, MeshAxis, run_batch, run_checked
 from .event_input import check_values, checked_events, run_time
 from .runtime import check_attributes, check_finite
 from .show import as_text
@@ -118,7 +118,7 @@ class AbstractModule(eqx.Module):
         """
         array = checked_input(self, input_data)
         check_states(self, array)
-        return _evolve(self, array, bool(record), debugging())
+        return evolve_checked(self, array, bool(record), debugging())
 
     def __call__(
         self,
@@ -353,14 +353,19 @@ class AbstractModule(eqx.Module):
 
 # Compiled once for all modules of one configuration, so that a call outside `jit` is fast too.
 @eqx.filter_jit
-def _evolve(
-    module: AbstractModule, input_data: Array, record: bool, debug: bool
+def evolve_checked(
+    module: AbstractModule,
+    input_data: Array,
+    record: bool,
+    debug: bool,
+    over: MeshAxis | None = None,
 ) -> tuple[Array, NestedDict, NestedDict]:
+    """A run over an input that was checked, as of `evolve`."""
     if debug:
         module = check_attributes(module, module.full_name)
         input_data = check_finite(input_data, module.full_name, "input_data")
     if input_data.ndim == 3:
-        output, state, recorded = run_batch(module, input_data, record)
+        output, state, recorded = run_batch(module, input_data, record, over)
     else:
         output, state, recorded = run_checked(module, input_data, record)
     if debug:

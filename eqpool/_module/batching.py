@@ -1,10 +1,11 @@
 """`(T, N)` and `(B, T, N)` through one `vmap`."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Array
 
 from .._attribute.fields import fields
@@ -16,6 +17,13 @@ from .tree import lead_axes, map_leaves, Site, submodules
 
 RANDOM = "rng_keys"
 """The family of states that hold a key: a batch splits it instead of sharing it."""
+
+
+class MeshAxis(NamedTuple):
+    """An axis of a mesh of devices."""
+
+    mesh: Mesh
+    axis: str
 
 
 def checked_input(module: Any, input_data: Any) -> Array:
@@ -78,8 +86,13 @@ _CALLED_BY_OPTAX = (
 )
 
 
-def run_batch(module: Any, input_data: Array, record: bool) -> tuple[Array, NestedDict, NestedDict]:
-    """One run for each batch element; states without a batch axis are the start of all."""
+def run_batch(
+    module: Any, input_data: Array, record: bool, over: MeshAxis | None = None
+) -> tuple[Array, NestedDict, NestedDict]:
+    """One run for each batch element; states without a batch axis are the start of all.
+
+    With `over`, each device along an axis of a mesh runs its share of them by itself.
+    """
     size = input_data.shape[0]
 
     def split(site: Site, leaf: Array) -> Array:
@@ -87,11 +100,26 @@ def run_batch(module: Any, input_data: Array, record: bool) -> tuple[Array, Nest
             return jax.random.key_data(jax.random.split(jax.random.wrap_key_data(leaf), size))
         return leaf
 
+    def run(batched: Any, shared: Any, input_data: Array) -> Any:
+        return jax.vmap(lambda own, one: run_checked(eqx.combine(own, shared), one, record))(
+            batched, input_data
+        )
+
     module = map_leaves(split, module)
     batched, shared = eqx.partition(module, map_leaves(_is_batched, module))
-    return jax.vmap(lambda own, one: run_checked(eqx.combine(own, shared), one, record))(
-        batched, input_data
-    )
+    if over is not None:
+        split_up = PartitionSpec(over.axis)
+        # Not `check_vma`: with it the gradient of what is shared would be summed over
+        # devices in every step, where it is used, and not once, here.
+        run = jax.shard_map(
+            run,
+            mesh=over.mesh,
+            in_specs=(split_up, PartitionSpec(), split_up),
+            out_specs=split_up,
+            axis_names={over.axis},
+            check_vma=False,
+        )
+    return run(batched, shared, input_data)
 
 
 def run_checked(module: Any, input_data: Array, record: bool) -> Any:

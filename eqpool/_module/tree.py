@@ -86,7 +86,16 @@ def _map_module(function: Callable[[Site, Any], Any], module: Any, path: tuple[s
                     for key, value in child.items()
                 }
             )
-        elif name in known or isinstance(child, Blueprint):
+        elif isinstance(child, Blueprint):
+            new.append(
+                jtu.tree_map_with_path(
+                    lambda keys, leaf, site=site: function(
+                        site._replace(path=_extend(site.path, keys, leaf)), leaf
+                    ),
+                    child,
+                )
+            )
+        elif name in known:
             new.append(jtu.tree_map(lambda leaf, site=site: function(site, leaf), child))
         else:
             new.append(_map(function, child, site))

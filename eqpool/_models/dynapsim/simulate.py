@@ -97,8 +97,8 @@ class Grid(AbstractGrid):
 
         def step(carry: Carry, spikes_in: Array) -> tuple[Carry, tuple[Array, NestedDict]]:
             if weights is not None:
-                arriving = carry.spikes @ weights.reshape(weights.shape[0], -1)
-                spikes_in = spikes_in + arriving.reshape(spikes_in.shape)
+                # Not reshaped to a matrix: weights sharded over neurons would be resharded.
+                spikes_in = spikes_in + jnp.tensordot(carry.spikes, weights, 1)
             carry = advance(self, carry, spikes_in)
             return carry, (carry.spikes, self.named(carry) if self.record else {})
 
