@@ -105,3 +105,28 @@ def test_a_run_killed_at_any_step_has_the_losses_of_one_that_was_not(tmp_path):
         [*script, "--seed", "1", "--out", str(broken)], cwd=ROOT, capture_output=True, text=True
     )
     assert other.returncode != 0 and "are of another run" in other.stderr
+
+
+@pytest.mark.slow
+def test_two_processes_have_the_losses_of_one(tmp_path):
+    pytest.importorskip("aeon")
+    script = [sys.executable, "examples/train_distributed.py", "--short"]
+
+    def losses(name, *options):
+        done = subprocess.run(
+            [*script, *options, "--out", str(tmp_path / name)],
+            cwd=ROOT, capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("Test accuracy") == 1, "only process 0 prints"
+        assert (tmp_path / name / "distributed.png").stat().st_size > 10_000
+        return done.stdout, json.loads((tmp_path / name / "losses.json").read_text())
+
+    said, one = losses("one")
+    assert said.startswith("1 processes, 1 devices") and one[-1] < one[0]
+    said, two = losses("two", "--launch", "2", "--cpu-devices", "2")
+    assert said.startswith("2 processes, 4 devices")
+    assert two == pytest.approx(one, rel=1e-3) and len(two) == 4
+
+    lost = subprocess.run([*script, "--process-id", "0"], cwd=ROOT, capture_output=True, text=True)
+    assert lost.returncode != 0 and "go together" in lost.stderr
