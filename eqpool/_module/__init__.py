@@ -6,7 +6,7 @@ from .initialise import (
     normalise_shape as normalise_shape,
     square_shape as square_shape,
 )
-from .mesh import check_auto as check_auto, mesh_size as mesh_size
+from .mesh import check_auto as check_auto, check_mesh as check_mesh, mesh_size as mesh_size
 from .on_grid import run_on_grid as run_on_grid
 from .sharded import evolve_sharded as evolve_sharded
 from .show import as_text as as_text
@@ -22,4 +22,8 @@ from .tree import (
     submodules as submodules,
     tagged_leaves as tagged_leaves,
 )
-from .update import reset as reset, set_attributes as set_attributes
+from .update import (
+    flat_attributes as flat_attributes,
+    reset as reset,
+    set_attributes as set_attributes,
+)

@@ -8,16 +8,21 @@ from jax.sharding import AxisType
 from .._errors import describe, listing, suggestion
 
 
-def mesh_size(mesh: Any, axis: Any, owner: str) -> int:
-    """The number of devices along an axis of a mesh.
-
-    **Raises:** `TypeError` if it is no mesh; `ValueError` for an axis that it lacks.
-    """
+def check_mesh(mesh: Any, owner: str) -> None:
+    """Raises `TypeError` for what is no mesh."""
     if not isinstance(mesh, jax.sharding.Mesh):
         raise TypeError(
             f"{owner}: mesh must be a jax.sharding.Mesh, as `jax.make_mesh((8,), ('batch',), "
             f"(AxisType.Auto,))`; got {describe(mesh)}."
         )
+
+
+def mesh_size(mesh: Any, axis: Any, owner: str) -> int:
+    """The number of devices along an axis of a mesh.
+
+    **Raises:** `TypeError` if it is no mesh; `ValueError` for an axis that it lacks.
+    """
+    check_mesh(mesh, owner)
     if axis not in mesh.axis_names:
         raise ValueError(
             f"{owner}: mesh has no axis {axis!r}.{suggestion(str(axis), mesh.axis_names)} It has "

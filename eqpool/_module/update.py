@@ -22,7 +22,7 @@ _M = TypeVar("_M")
 def set_attributes(module: _M, attributes: Mapping[str, Any]) -> _M:
     """`module` with the values of a nested dictionary in place of its own."""
     owner = type(module).__name__
-    wanted = _flatten(module, attributes, (), owner)
+    wanted = flat_attributes(module, attributes, (), owner)
 
     def replace(site: Site, leaf: Any) -> Any:
         if site.field is None or site.path not in wanted:
@@ -42,9 +42,13 @@ def reset(module: _M, role: type[AbstractAttribute]) -> _M:
     return map_leaves(restore, module)
 
 
-def _flatten(
+def flat_attributes(
     module: Any, attributes: Any, path: tuple[str, ...], owner: str
 ) -> dict[tuple[str, ...], Any]:
+    """The values of a nested dictionary by their logical paths.
+
+    **Raises:** `ValueError`, listing what exists, for an unknown name.
+    """
     where = ".".join((owner, *path))
     if not isinstance(attributes, Mapping):
         raise TypeError(
@@ -55,7 +59,7 @@ def _flatten(
     for given, value in attributes.items():
         name = _known_name(given, inner)
         if name in inner:
-            found |= _flatten(inner[name], value, (*path, name), owner)
+            found |= flat_attributes(inner[name], value, (*path, name), owner)
         elif name in own:
             found[*path, name] = value
         else:

@@ -1,4 +1,4 @@
-"""Studies of solvers: what a choice of solver and step costs in accuracy and time."""
+"""Studies: what a choice of solver and step costs, and what a choice of parameters does."""
 
 from ._compare import compare_solvers as compare_solvers, Measurement as Measurement
 from ._errors import (
@@ -9,4 +9,5 @@ from ._errors import (
     trace_error as trace_error,
 )
 from ._report import fastest_within as fastest_within, table as table
+from ._sweep import Sweep as Sweep, sweep as sweep
 from ._work_precision import gradient_memory as gradient_memory, work_precision as work_precision

@@ -230,6 +230,36 @@ def batch_and_neurons_over_devices():
     assert len(inside) == 3 and all("64,64" not in shape for _, shape in inside), inside
 
 
+# Settings over devices
+
+
+@check
+def settings_over_devices():
+    mod, x = eqpool.RateJax(2, rng_key=0), jnp.ones((10, 2))
+    settings = {"tau": jnp.linspace(0.01, 0.1, 7), "bias": jnp.arange(6.0).reshape(3, 2)}
+    traces = []
+
+    def end(mod, x):
+        traces.append(1)
+        return mod(x)[1]["x"]
+
+    def total(mod, x, mesh):
+        return jnp.sum(eqpool.studies.sweep(mod, settings, end, x, mesh=mesh, chunk=2).values ** 2)
+
+    expected = eqpool.studies.sweep(mod, settings, end, x).values
+    gradient = eqpool.filter_grad(total, family="thresholds")(mod, x, None)
+    traces.clear()
+    for kind in (AxisType.Auto, AxisType.Explicit):
+        mesh = jax.make_mesh((4, 2), ("a", "b"), (kind, kind))
+        found = eqpool.studies.sweep(mod, settings, end, x, mesh=mesh, chunk=2)
+        np.testing.assert_allclose(found.values, expected, rtol=1e-6)
+    assert len(traces) == 1
+    spread = eqpool.filter_grad(total, family="thresholds")(mod, x, mesh)
+    assert_same((spread.threshold, 1), (gradient.threshold, 1))
+    run = eqx.filter_jit(lambda mod, x: eqpool.studies.sweep(mod, settings, end, x, mesh=mesh))
+    assert collectives(run.lower(mod, x).compile())[0] == []
+
+
 def main(names):
     outcomes = {}
     for name in names:

@@ -26,6 +26,7 @@ LONG_CHECKS = [
     "lif_neurons_over_devices",
     "a_layer_of_a_network_over_devices",
     "batch_and_neurons_over_devices",
+    "settings_over_devices",
 ]
 
 
