@@ -15,7 +15,7 @@ import eqpool.timed
 ROOT = pathlib.Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
-LONG = ("exact-spikes", "solver-study")  # half a minute each
+LONG = ("exact-spikes", "many-devices", "solver-study")  # up to half a minute each
 WITH_CODE = [page for page in PAGES if BLOCK.search(page.read_text())]
 
 
