@@ -2,6 +2,7 @@
 
 import abc
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, TYPE_CHECKING, TypeVar
 
 import equinox as eqx
@@ -16,6 +17,7 @@ from .._events import Events
 from .._types import NestedDict, Shape
 from ..graph import Input, Output, Wiring
 from .batching import check_states, checked_input, MeshAxis, run_batch, run_checked
+from .checkpoint import run_segments, segment_length
 from .event_input import check_values, checked_events, run_time
 from .runtime import check_attributes, check_finite
 from .show import as_text
@@ -95,6 +97,8 @@ class AbstractModule(eqx.Module):
         self,
         input_data: ArrayLike,
         record: bool = False,
+        *,
+        checkpoint: bool | int = False,
     ) -> tuple[Array, NestedDict, NestedDict]:
         """Runs the module over an input, from the state that it holds.
 
@@ -103,6 +107,11 @@ class AbstractModule(eqx.Module):
         - `input_data`: floating point, `(T, N_in)` or `(B, T, N_in)`. A single channel is
             broadcast to all `N_in`.
         - `record`: whether to return time series of internal variables. Default `False`.
+        - `checkpoint`: whether a gradient saves memory: the run is cut into segments, of which
+            the backward pass keeps the state at the start and computes the rest again. `True`
+            for segments of `sqrt(T)` steps, so that the memory beside input and output grows as
+            `sqrt(T)`; or the number of steps in a segment. It costs one more forward pass, and
+            changes no bit of the result. Default `False`.
 
         **Returns:** a tuple of
 
@@ -113,20 +122,24 @@ class AbstractModule(eqx.Module):
         - the record: a nested dictionary of time series `(..., T, N)`; empty unless asked
             for.
 
-        **Raises:** `TypeError` or `ValueError` for input of another dtype or shape, and if
-        the state has a batch axis that the input lacks or one of another size.
+        **Raises:** `TypeError` or `ValueError` for input of another dtype or shape, if
+        the state has a batch axis that the input lacks or one of another size, and for a
+        `checkpoint` that is no number of steps.
         """
         array = checked_input(self, input_data)
         check_states(self, array)
-        return evolve_checked(self, array, bool(record), debugging())
+        length = segment_length(checkpoint, array.shape[-2], self.full_name)
+        return evolve_checked(self, array, bool(record), debugging(), length)
 
     def __call__(
         self,
         input_data: ArrayLike,
         record: bool = False,
+        *,
+        checkpoint: bool | int = False,
     ) -> tuple[Array, NestedDict, NestedDict]:
         """The same as `evolve`."""
-        return self.evolve(input_data, record)
+        return self.evolve(input_data, record, checkpoint=checkpoint)
 
     def evolve_events(
         self,
@@ -358,16 +371,18 @@ def evolve_checked(
     input_data: Array,
     record: bool,
     debug: bool,
+    segment: int | None = None,
     over: MeshAxis | None = None,
 ) -> tuple[Array, NestedDict, NestedDict]:
     """A run over an input that was checked, as of `evolve`."""
     if debug:
         module = check_attributes(module, module.full_name)
         input_data = check_finite(input_data, module.full_name, "input_data")
+    run = run_checked if segment is None else partial(run_segments, length=segment)
     if input_data.ndim == 3:
-        output, state, recorded = run_batch(module, input_data, record, over)
+        output, state, recorded = run_batch(module, input_data, record, run, over)
     else:
-        output, state, recorded = run_checked(module, input_data, record)
+        output, state, recorded = run(module, input_data, record)
     if debug:
         output = check_finite(output, module.full_name, "the output")
     return output, state, recorded

@@ -1,5 +1,6 @@
 """`(T, N)` and `(B, T, N)` through one `vmap`."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -87,7 +88,11 @@ _CALLED_BY_OPTAX = (
 
 
 def run_batch(
-    module: Any, input_data: Array, record: bool, over: MeshAxis | None = None
+    module: Any,
+    input_data: Array,
+    record: bool,
+    run_one: Callable[[Any, Array, bool], Any],
+    over: MeshAxis | None = None,
 ) -> tuple[Array, NestedDict, NestedDict]:
     """One run for each batch element; states without a batch axis are the start of all.
 
@@ -101,7 +106,7 @@ def run_batch(
         return leaf
 
     def run(batched: Any, shared: Any, input_data: Array) -> Any:
-        return jax.vmap(lambda own, one: run_checked(eqx.combine(own, shared), one, record))(
+        return jax.vmap(lambda own, one: run_one(eqx.combine(own, shared), one, record))(
             batched, input_data
         )
 

@@ -9,6 +9,7 @@ from .._errors import debugging, describe
 from .._types import NestedDict
 from .base import AbstractModule, evolve_checked
 from .batching import check_states, checked_input, MeshAxis
+from .checkpoint import segment_length
 from .mesh import mesh_size
 
 
@@ -18,6 +19,8 @@ def evolve_sharded(
     mesh: Mesh,
     axis: str = "batch",
     record: bool = False,
+    *,
+    checkpoint: bool | int = False,
 ) -> tuple[Array, NestedDict, NestedDict]:
     """Runs a module over a batch, each device over its share.
 
@@ -35,7 +38,7 @@ def evolve_sharded(
         `eqx.filter_shard(input_data, NamedSharding(mesh, PartitionSpec("batch")))`.
     - `mesh`: as of `jax.make_mesh`.
     - `axis`: of the mesh, that the batch is spread over. Default `"batch"`.
-    - `record`: as of `evolve`. Default `False`.
+    - `record`, `checkpoint`: as of `evolve`. Default `False`.
 
     **Returns:** output, new state and record, as of `evolve`; all spread over the axis.
 
@@ -63,4 +66,5 @@ def evolve_sharded(
             f"{module.size_in}) with B a multiple of the {devices} devices along {axis!r}. Pad the "
             "batch, or use `module.evolve`."
         )
-    return evolve_checked(module, array, bool(record), debugging(), MeshAxis(mesh, axis))
+    length = segment_length(checkpoint, array.shape[1], module.full_name)
+    return evolve_checked(module, array, bool(record), debugging(), length, MeshAxis(mesh, axis))

@@ -1,0 +1,49 @@
+"""A run in segments, of which the backward pass keeps the start and computes the rest again."""
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from .._errors import describe
+from .._types import NestedDict
+from .batching import run_checked
+
+
+def segment_length(checkpoint: Any, steps: int, owner: str) -> int | None:
+    """Steps in a segment, of a `checkpoint=` argument; `None` for a run in one piece."""
+    if checkpoint is False or checkpoint is None or steps == 0:
+        return None
+    if checkpoint is True:
+        return math.isqrt(steps - 1) + 1
+    if isinstance(checkpoint, int) and checkpoint > 0:
+        return min(checkpoint, steps)
+    raise ValueError(
+        f"{owner}: checkpoint must be False, True (segments of sqrt(T) steps) or the number of "
+        f"steps in a segment; got {describe(checkpoint)}."
+    )
+
+
+def run_segments(
+    module: Any, input_data: Array, record: bool, length: int
+) -> tuple[Array, NestedDict, NestedDict]:
+    """The same as one run, to the last bit."""
+
+    @jax.checkpoint
+    def segment(state: NestedDict, now: Array) -> tuple[NestedDict, Any]:
+        output, new, recorded = run_checked(module.set_attributes(state), now, record)
+        # As the scan below wants it: in the structure of the start.
+        return jax.tree.map(lambda x, y: jnp.asarray(y, x.dtype), state, new), (output, recorded)
+
+    whole = input_data.shape[0] // length
+    end = whole * length
+    split = input_data[:end].reshape(whole, length, *input_data.shape[1:])
+    state, out = jax.lax.scan(segment, module.state(), split)
+    out = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), out)
+    if end < input_data.shape[0]:
+        state, more = segment(state, input_data[end:])
+        out = jax.tree.map(lambda x, y: jnp.concatenate([x, y]), out, more)
+    output, recorded = out
+    return output, state, recorded
