@@ -79,6 +79,7 @@ from ._solver import (
     ForwardEuler as ForwardEuler,
     RockpoolEuler as RockpoolEuler,
 )
+from ._sparse import SparseWeights as SparseWeights
 from ._surrogate import (
     AbstractSurrogate as AbstractSurrogate,
     Arctan as Arctan,

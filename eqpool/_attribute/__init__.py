@@ -14,7 +14,7 @@ from .interval import (
     POSITIVE as POSITIVE,
     REAL as REAL,
 )
-from .resolve import check_values as check_values
+from .resolve import check_values as check_values, concrete_shape as concrete_shape
 from .selection import FamilyLike as FamilyLike, Selection as Selection, selection as selection
 from .spec import (
     AbstractAttribute as AbstractAttribute,

@@ -40,6 +40,7 @@ class Blueprint(eqx.Module):
     - `sizes`: the numbers behind the names in declared shapes; `None` for an axis left out.
     - `overrides`: `(field, role, family)` of each field that is not what its class declares.
     - `absent`: declared fields that this configuration does not have.
+    - `sparse`: fields that hold [`eqpool.SparseWeights`][], and how many connections.
     - `members`: attributes that no class declares, since their names depend on the arguments.
     - `spiking_input`, `spiking_output`: whether input and output are spikes.
     """
@@ -51,6 +52,7 @@ class Blueprint(eqx.Module):
     sizes: tuple[tuple[str, int | None], ...] = eqx.field(static=True, default=())
     overrides: tuple[tuple[str, str, str], ...] = eqx.field(static=True, default=())
     absent: tuple[str, ...] = eqx.field(static=True, default=())
+    sparse: tuple[tuple[str, int], ...] = eqx.field(static=True, default=())
     members: tuple[Member, ...] = eqx.field(static=True, default=())
     spiking_input: bool = eqx.field(static=True, default=False)
     spiking_output: bool = eqx.field(static=True, default=False)
@@ -66,6 +68,11 @@ class Blueprint(eqx.Module):
         found = {name: a for name, a in declared.items() if name not in self.absent}
         for name, role, family in self.overrides:
             found[name] = as_role(ROLES[role], declared[name], family=family)
+        for name, connections in self.sparse:
+            # What is known of them beyond their connections: a value for each.
+            found[name] = dataclasses.replace(
+                found[name], shape=(connections,), permit_reshape=False, init_func=None
+            )
         for member in self.members:
             role, family, shape = ROLES[member.role], member.family, member.shape
             found[member.name] = role(family=family, shape=shape, permit_reshape=False)

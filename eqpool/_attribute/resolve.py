@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array
 
 from .._errors import describe, is_concrete
+from .._sparse import is_sparse, sparse_from, SparseWeights
 from .._types import Axis, Key, Shape
 from .constant import Constant
 from .interval import REAL
@@ -32,7 +33,7 @@ def resolve(
     owner: str,
     sizes: Mapping[str, int | None],
     key: Key,
-) -> tuple[Array, AbstractAttribute]:
+) -> tuple[Array | SparseWeights, AbstractAttribute]:
     """The value of one field of one instance, and what the field is in that instance.
 
     **Arguments:**
@@ -52,6 +53,8 @@ def resolve(
         value = _initial_value(attribute, owner, sizes, key)
     else:
         value = attribute.data
+    if is_sparse(value):
+        return _sparse(attribute, declaration, value, owner, sizes), attribute
     value = cast(attribute, value, owner)
     for source in (attribute, declaration):
         value = fit(value, source, owner, sizes)
@@ -88,6 +91,29 @@ def fit(
                 return value.reshape(shape)
     raise ValueError(
         f"{owner}: has shape {value.shape}, expected {_shapes_text(attribute, owner, sizes)}."
+    )
+
+
+def _sparse(
+    attribute: AbstractAttribute,
+    declaration: AbstractAttribute,
+    value: Any,
+    owner: str,
+    sizes: Mapping[str, int | None],
+) -> SparseWeights:
+    """Sparse weights that fit; with synapse types also as `(N, N*K)`, channel by channel."""
+    if not declaration.sparse:
+        raise TypeError(f"{owner}: cannot be sparse; give an array, as `value.todense()`.")
+    weights = sparse_from(value, owner)
+    shapes = [concrete_shape(s, owner, sizes) for s in permitted_shapes(declaration, owner)]
+    for shape in shapes:
+        if weights.shape in (shape, (shape[0], math.prod(shape[1:]))):
+            check_values(weights.values, attribute, owner)
+            return weights.with_shape(shape)
+    flat = [f"{(s[0], math.prod(s[1:]))}" for s in shapes if len(s) > 2]
+    raise ValueError(
+        f"{owner}: has shape {weights.shape}, expected "
+        f"{' or '.join([_shapes_text(declaration, owner, sizes), *flat])}."
     )
 
 

@@ -43,6 +43,8 @@ class AbstractAttribute:
     - `operating_range`: an [`eqpool.Interval`][] that the value should lie in, as what a chip
         can do: outside of it there is a warning, and [`eqpool.log_space`][] keeps inside.
         Default: none.
+    - `sparse`: whether a sparse matrix may be given, which is kept as
+        [`eqpool.SparseWeights`][]. Default `False`.
     - `doc`: one line of documentation.
 
     **Raises:** when the module is built, `TypeError` or `ValueError` naming class and
@@ -63,6 +65,7 @@ class AbstractAttribute:
     unit: str = ""
     bounds: Interval | None = None
     operating_range: Interval | None = None
+    sparse: bool = False
     doc: str = ""
 
 

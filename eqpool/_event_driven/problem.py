@@ -7,6 +7,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from .._events import Events
 from .._solver import EventDriven
+from .._sparse import Factor, row
 from .base import AbstractFlow
 from .move import ARRIVAL, GRID, Move, SPIKE
 
@@ -18,7 +19,7 @@ class Problem(eqx.Module):
     - `events`: input, in the order of the channels of the module.
     - `upcoming`: the first event at or after each place that brings anything.
     - `marks`: times at which the state is wanted, s; the last is the end of the run.
-    - `w_rec`: recurrent weights, `(N, N)` or `(N, N, K)`.
+    - `recurrent`: recurrent weights, `(N, K*N)` with synapse types in front.
     """
 
     flow: AbstractFlow
@@ -26,20 +27,20 @@ class Problem(eqx.Module):
     events: Events
     upcoming: Int[Array, " Places"]
     marks: Float[Array, " G"]
-    w_rec: Float[Array, "N N *K"] | None
+    recurrent: Float[Array, "N KN"] | Factor | None
 
     def arriving(self, kind: Int[Array, ""], index: Int[Array, ""]) -> Float[Array, "*K N"]:
         """What arrives at each synapse at the end of a move."""
         shape = self.flow.tau_syn.shape
-        zero = jnp.zeros(shape[::-1], self.marks.dtype)
-        rows = zero
+        found = jnp.zeros(shape, self.marks.dtype)
         if len(self.events.times):
-            row = self.events.row(jnp.where(kind == ARRIVAL, index, 0))
-            rows = jnp.where(kind == ARRIVAL, row.reshape(zero.shape), rows)
-        if self.w_rec is not None:
-            row = self.w_rec[jnp.where(kind == SPIKE, index, 0)]
-            rows = jnp.where(kind == SPIKE, row, rows)
-        return rows.T  # synapse types in front
+            given = self.events.row(jnp.where(kind == ARRIVAL, index, 0))
+            # Synapse types in front.
+            found = jnp.where(kind == ARRIVAL, given.reshape(shape[::-1]).T, found)
+        if self.recurrent is not None:
+            sent = row(self.recurrent, jnp.where(kind == SPIKE, index, 0))
+            found = jnp.where(kind == SPIKE, sent.reshape(shape), found)
+        return found
 
     def due(self, move: Move) -> Float[Array, ""]:
         """When the input or grid point that ends a move is, s; 0 for other ends."""

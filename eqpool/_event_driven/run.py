@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .._events import Events
+from .._sparse import as_factor, Factor
 from .._types import NestedDict
 from .base import AbstractFlow, Neurons
 from .loop import Progress, SPIKES_FULL
@@ -30,7 +31,9 @@ def exact_events(
     - `events`: input, in the order of the channels of the module.
     - `duration`: of the run, s.
     """
-    problem = Problem(flow, mod.solver, events, upcoming(events.valid), duration[None], mod.w_rec)
+    problem = Problem(
+        flow, mod.solver, events, upcoming(events.valid), duration[None], _recurrent(mod)
+    )
     found = _checked(mod, solve(problem, start, keep_path=False))
     return _spikes(mod, found), _state(mod, flow, found.now)
 
@@ -54,7 +57,7 @@ def exact_raster(
     ).through(input_data)
     marks = grid[1:] if record and steps else grid[-1:]
     places = upcoming(jnp.any(input_data != 0.0, axis=1))
-    problem = Problem(flow, mod.solver, events, places, marks, mod.w_rec)
+    problem = Problem(flow, mod.solver, events, places, marks, _recurrent(mod))
     found = _checked(mod, solve(problem, start, keep_path=record))
     spikes = _spikes(mod, found)
     # A spike belongs to the step at whose end a solver on the grid would find it.
@@ -68,6 +71,10 @@ def exact_raster(
         at_marks = jax.tree.map(lambda x: x[found.mark_steps[:steps] + 1], found.path)
         recorded = jax.vmap(flow.named)(at_marks) | {"spikes": raster}
     return raster, _state(mod, flow, found.now), recorded
+
+
+def _recurrent(mod: Any) -> Array | Factor | None:
+    return None if mod.w_rec is None else as_factor(mod.w_rec)
 
 
 def _spikes(mod: Any, found: Progress) -> Events:

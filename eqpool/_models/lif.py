@@ -22,6 +22,7 @@ from .._events import Events
 from .._module import AbstractModule, initialise, normalise_shape, RANDOM, run_on_grid
 from .._random import as_key, random_key
 from .._scan import scan_steps
+from .._sparse import as_factor, SparseWeights
 from .._types import Key, NestedDict, PerNeuron
 from ..graph import LIFNeurons, Wiring
 from .noise import add_noise
@@ -66,12 +67,13 @@ class LIFJax(AbstractModule):
     """
 
     blueprint: Blueprint
-    w_rec: Float[Array, "N N_in"] | None = field(
+    w_rec: Float[Array, "N N_in"] | SparseWeights | None = field(
         Parameter(
             family="weights",
             shape=("N", "N_in"),
             permit_reshape=False,
             init_func=kaiming,
+            sparse=True,
             doc="Recurrent weight from neuron to synapse; only with `has_rec=True`.",
         )
     )
@@ -187,7 +189,8 @@ class LIFJax(AbstractModule):
             scalar. Default: 20e-3 each.
         - `bias`: constant drive, `(N,)` or scalar. Default: 0 each.
         - `w_rec`: recurrent weights `(N, N_in)`, `w_rec[i, n*K + k]` from neuron `i` to synapse
-            `k` of neuron `n`. Default: drawn by `weight_init_func`.
+            `k` of neuron `n`; an array or a sparse matrix, see [`eqpool.SparseWeights`][]. Default:
+            drawn by `weight_init_func`.
         - `has_rec`: whether there are recurrent weights. Default `False`.
         - `weight_init_func`: `f(shape)` or `f(shape, key)`. Default: [`eqpool.kaiming`][].
         - `threshold`: firing thresholds, `(N,)` or scalar. Default: 1 each.
@@ -245,13 +248,14 @@ class LIFJax(AbstractModule):
         arriving = input_data.astype(self.vmem.dtype).reshape(steps, n, k)
         bias = jnp.broadcast_to(self.bias, (steps, n))
         drive, rng_key = add_noise(bias, self.noise_std, self.dt, self.rng_key)
+        w_rec = None if self.w_rec is None else as_factor(self.w_rec)
 
         def step(state: Any, inputs: Any) -> Any:
             vmem, isyn, spikes = state
             arriving, drive = inputs
             irec = jnp.zeros_like(isyn)
-            if self.w_rec is not None:
-                irec = (spikes @ self.w_rec).reshape(n, k)
+            if w_rec is not None:
+                irec = (spikes @ w_rec).reshape(n, k)
             isyn = beta * (isyn + arriving + irec)
             vmem = alpha * vmem + isyn.sum(1) + drive
             spikes = physics.lif_spikes(vmem, self.threshold, self.max_spikes_per_dt)

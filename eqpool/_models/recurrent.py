@@ -10,8 +10,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from .._native import linear_map
+from .._sparse import as_factor, Factor, SparseWeights
 from .._types import NestedDict
 
+
+Weights: TypeAlias = Array | Factor | None
+"""Over which neurons reach each other: `(N, N)`, `(N, K, N)`, sparse, or none."""
 
 Outcome: TypeAlias = tuple[PyTree, Float[Array, "T N"], NestedDict]
 """Last state, what the neurons emitted in each step, and record."""
@@ -49,7 +53,7 @@ class AbstractGrid(eqx.Module):
     """What all steps of a layer share."""
 
     @abc.abstractmethod
-    def scan(self, weights: Array | None, start: PyTree, drive: Array) -> Outcome:
+    def scan(self, weights: Weights, start: PyTree, drive: Array) -> Outcome:
         """All steps. What neurons emitted in the step before arrives over the weights."""
 
     @abc.abstractmethod
@@ -57,12 +61,29 @@ class AbstractGrid(eqx.Module):
         """What arrives over the weights in the first step."""
 
     @abc.abstractmethod
-    def kernel(self, weights: Array | None, drive: Array) -> AbstractKernel | None:
+    def kernel(self, weights: Weights, drive: Array) -> AbstractKernel | None:
         """What computes this run faster than a scan, if anything does."""
 
 
+def as_weights(w_rec: Array | SparseWeights | None) -> Weights:
+    """A field as what a scan multiplies by: ready, with synapse types in front of neurons."""
+    if isinstance(w_rec, SparseWeights):
+        return as_factor(w_rec)
+    return None if w_rec is None else w_rec.swapaxes(1, -1)
+
+
+def arriving(
+    emitted: Float[Array, "*T N"], weights: Array | Factor, shape: tuple[int, ...]
+) -> Float[Array, "..."]:
+    """What comes over the weights, in the shape of the input."""
+    if isinstance(weights, Factor):
+        return (emitted @ weights).reshape(shape)
+    # Not reshaped to a matrix: weights sharded over neurons would be resharded.
+    return jnp.tensordot(emitted, weights, 1)
+
+
 @eqx.filter_custom_jvp
-def run_recurrent(grid: AbstractGrid, weights: Array | None, start: PyTree, drive: Array) -> Any:
+def run_recurrent(grid: AbstractGrid, weights: Weights, start: PyTree, drive: Array) -> Any:
     """All steps of a layer, by its kernel if it has one."""
     kernel = grid.kernel(weights, drive)
     if kernel is not None:
@@ -80,22 +101,24 @@ def _jvp(primals: Any, tangents: Any) -> Any:
     grid, weights, start, drive = primals
     grid_dot, weights_dot, start_dot, drive_dot = tangents
     kernel = grid.kernel(weights, drive)
-    if drive_dot is None and (weights_dot is not None or kernel is not None):
+    train_weights = bool(jax.tree.leaves(weights_dot))
+    if drive_dot is None and (train_weights or kernel is not None):
         drive_dot = jnp.zeros_like(drive)
     dots = (grid_dot, start_dot, drive_dot)
     if kernel is None:
         out, derivative = _linearised_scan(grid, weights, start, drive, dots)
     else:
         out, derivative = _linearised_kernel(kernel, grid, weights, start, drive, dots)
-    if weights_dot is not None:
-        arriving = jnp.concatenate([grid.emitted(start)[None], out[1][:-1]])
-        by_weights = jnp.tensordot(arriving, weights_dot, 1)
+    if train_weights:
+        emitted = jnp.concatenate([grid.emitted(start)[None], out[1][:-1]])
+        # What of sparse weights is an index has no tangent, and stays.
+        by_weights = arriving(emitted, eqx.combine(weights_dot, weights), drive.shape)
         drive_dot = by_weights if drive_dot is None else drive_dot + by_weights
     return out, derivative((grid_dot, start_dot, drive_dot))
 
 
 def _linearised_scan(
-    grid: AbstractGrid, weights: Array | None, start: PyTree, drive: Array, dots: Any
+    grid: AbstractGrid, weights: Weights, start: PyTree, drive: Array, dots: Any
 ) -> tuple[Outcome, Callable[[Any], Any]]:
     primals = (grid, start, drive)
     varied, fixed = eqx.partition(primals, _given(dots))
@@ -110,7 +133,7 @@ def _linearised_scan(
 def _linearised_kernel(
     kernel: AbstractKernel,
     grid: AbstractGrid,
-    weights: Array | None,
+    weights: Weights,
     start: PyTree,
     drive: Array,
     dots: Any,
@@ -144,7 +167,7 @@ def _linearised_kernel(
 
 @eqx.filter_custom_jvp
 def _run_keeping(
-    kernel: AbstractKernel, grid: AbstractGrid, weights: Array | None, start: PyTree, drive: Array
+    kernel: AbstractKernel, grid: AbstractGrid, weights: Weights, start: PyTree, drive: Array
 ) -> Any:
     return kernel.run(grid, weights, start, drive, keep=True)
 

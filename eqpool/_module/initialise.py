@@ -12,6 +12,7 @@ from .._attribute.resolve import resolve
 from .._attribute.spec import AbstractAttribute
 from .._errors import describe, listing
 from .._random import as_key, keys_by_name
+from .._sparse import SparseWeights
 from .._types import Shape
 
 
@@ -63,7 +64,7 @@ def initialise(
 
     key = as_key(rng_key)
     keys = keys_by_name(key, declared)
-    initial, overrides = {}, []
+    initial, overrides, sparse = {}, [], []
     for field_name, declaration in declared.items():
         if field_name in absent:
             setattr(module, field_name, None)
@@ -78,6 +79,9 @@ def initialise(
         if (attribute.role, attribute.family) != (declaration.role, declaration.family):
             overrides.append((field_name, attribute.role, attribute.family))
         setattr(module, field_name, value)
+        if isinstance(value, SparseWeights):
+            sparse.append((field_name, value.connections))
+            value = value.values
         # A copy, so that both can be donated to a compiled function.
         initial[field_name] = jnp.array(value, copy=True)
 
@@ -104,6 +108,7 @@ def initialise(
         sizes=tuple(known.items()),
         overrides=tuple(overrides),
         absent=tuple(absent),
+        sparse=tuple(sparse),
         members=tuple(listed),
         spiking_input=spiking_input,
         spiking_output=spiking_output,

@@ -12,6 +12,7 @@ from .._attribute.blueprint import Blueprint
 from .._attribute.fields import fields
 from .._attribute.spec import Parameter, SimulationParameter, State
 from .._errors import shorten
+from .._sparse import SparseWeights
 from .function import Function
 from .tree import attribute_value, submodules
 
@@ -83,6 +84,9 @@ def _attribute_lines(module: Any) -> Iterator[str]:
         for name, field in known.items():
             if isinstance(field, role):
                 kind = leaf_text(attribute_value(module, name))
+                weights = getattr(module, name, None)
+                if isinstance(weights, SparseWeights):
+                    kind = f"{kind} of {'x'.join(map(str, weights.shape))}"
                 by_family.setdefault(str(field.family), {}).setdefault(kind, []).append(name)
         for family, by_kind in by_family.items():
             text = "  ".join(f"{', '.join(names)} {kind}" for kind, names in by_kind.items())

@@ -17,6 +17,7 @@ from .._attribute.resolve import concrete_shape
 from .._attribute.selection import FamilyLike, Predicate, selection
 from .._attribute.spec import AbstractAttribute, permitted_shapes
 from .._errors import listing, suggestion
+from .._sparse import SparseWeights
 from .._types import NestedDict, Shape
 
 
@@ -95,11 +96,25 @@ def _map_module(function: Callable[[Site, Any], Any], module: Any, path: tuple[s
                     child,
                 )
             )
+        elif isinstance(child, SparseWeights):
+            new.append(_map_sparse(function, child, site))
         elif name in known:
             new.append(jtu.tree_map(lambda leaf, site=site: function(site, leaf), child))
         else:
             new.append(_map(function, child, site))
     return jtu.tree_unflatten(treedef, new)
+
+
+def _map_sparse(function: Callable[[Site, Any], Any], weights: Any, site: Site) -> Any:
+    """Only the values are what the field declares; which connections there are, nobody changes."""
+
+    def visit(key_path: tuple[Any, ...], leaf: Any) -> Any:
+        name = key_path[0].name
+        if name == "values":
+            return function(site, leaf)
+        return function(site._replace(path=(*site.path, name), field=None), leaf)
+
+    return jtu.tree_map_with_path(visit, weights)
 
 
 def one_level(module: Any) -> tuple[dict[str, Any], Any]:
@@ -109,11 +124,15 @@ def one_level(module: Any) -> tuple[dict[str, Any], Any]:
 
 
 def attribute_value(module: Any, name: str) -> Any:
-    """The value of a declared attribute, or of a member of a field that holds a dictionary."""
+    """The value of a declared attribute, or of a member of a field that holds a dictionary.
+
+    Of sparse weights, the values of the connections.
+    """
     for member in module.blueprint.members:
         if member.name == name:
             return getattr(module, member.field)[name]
-    return getattr(module, name)
+    value = getattr(module, name)
+    return value.values if isinstance(value, SparseWeights) else value
 
 
 def submodules(module: Any) -> list[tuple[str, Any]]:

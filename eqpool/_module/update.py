@@ -13,6 +13,7 @@ from .._attribute.fields import fields
 from .._attribute.resolve import check_values
 from .._attribute.spec import AbstractAttribute, State
 from .._errors import describe, listing, suggestion
+from .._sparse import is_sparse, SparseWeights, values_for
 from .tree import lead_axes, map_leaves, Site, submodules
 
 
@@ -93,6 +94,7 @@ def _without_backend(name: str) -> tuple[str | None, ...] | None:
 
 def _new_value(site: Site, leaf: Array, value: Any, owner: str) -> Array:
     assert site.field is not None
+    value = _values_of_sparse(site, value, owner)
     try:
         # A NumPy array is copied: its owner may change it.
         array = jnp.array(value) if isinstance(value, np.ndarray) else jnp.asarray(value)
@@ -110,6 +112,24 @@ def _new_value(site: Site, leaf: Array, value: Any, owner: str) -> Array:
     if not isinstance(site.field, State):  # a state carried on in a loop must not wait for it
         check_values(array, site.field, owner)
     return array
+
+
+def _values_of_sparse(site: Site, value: Any, owner: str) -> Any:
+    """What a sparse matrix, or a dense one in place of it, gives for the connections there are."""
+    current = getattr(site.module, site.path[-1], None)
+    if is_sparse(value):
+        if not isinstance(current, SparseWeights):
+            raise TypeError(
+                f"{owner}: is dense here, and stays so; give an array, as `value.todense()`, or "
+                "build a new module."
+            )
+        return values_for(current, value, owner)
+    if isinstance(current, SparseWeights) and getattr(value, "shape", ()) == current.shape:
+        raise ValueError(
+            f"{owner}: is sparse here, and keeps its connections; give their values, shape "
+            f"({current.connections},), as `mod.w_rec.take(dense)`."
+        )
+    return value
 
 
 def _fit(site: Site, array: Array, owner: str) -> Array:

@@ -1,9 +1,11 @@
 """Putting a graph together."""
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
 from .._errors import describe, extra, listing
+from .._sparse import SparseWeights
 from ._nodes import AbstractNode, LinearWeights
 
 
@@ -70,5 +72,8 @@ class Wiring:
     def add_recurrent(self, name: str, w_rec: Any, neurons: tuple[str, ...]) -> None:
         """Adds weights from neurons back to themselves, unless `w_rec` is `None`."""
         if w_rec is not None:
+            matrix = (w_rec.shape[0], math.prod(w_rec.shape[1:]))
+            sparse = isinstance(w_rec, SparseWeights)
+            w_rec = w_rec.with_shape(matrix) if sparse else w_rec.reshape(matrix)
             (weights,) = self.add(name, LinearWeights(w_rec), neurons)
             self.graph.add_edges_from((weights, neuron) for neuron in neurons)

@@ -64,7 +64,7 @@ class LinearWeights(AbstractNode):
 
     **Arguments:**
 
-    - `weights`: `(N_in, N_out)`.
+    - `weights`: `(N_in, N_out)`; an array, or [`eqpool.SparseWeights`][] where they are recurrent.
     - `biases`: `(N_out,)`. Default: none.
 
     **Raises:** `ValueError` for other shapes.

@@ -5,6 +5,7 @@ import operator
 from typing import Any, TypeAlias
 
 from .._errors import describe, extra, listing
+from .._sparse import SparseWeights
 from ._nodes import AbstractNeurons, AbstractNode, AliasConnection, Input, LinearWeights, Output
 
 
@@ -125,11 +126,15 @@ def _fold_recurrence(parts: dict[str, Block], graph: Any) -> tuple[dict[str, Blo
                 f"from the outputs of {target!r} to its inputs."
             )
         if neurons.w_rec is not None:
-            weights = neurons.w_rec + weights
+            weights = _dense(neurons.w_rec) + _dense(weights)
         parts[target] = dataclasses.replace(neurons, w_rec=weights)
         del parts[name]
         graph.remove_node(name)
     return parts, graph
+
+
+def _dense(weights: Any) -> Any:
+    return weights.todense() if isinstance(weights, SparseWeights) else weights
 
 
 def _only(parts: dict[str, Block], kind: type) -> str:

@@ -6,9 +6,17 @@ import jax
 import jax.numpy as jnp
 import jax.tree_util as jtu
 
-from .._attribute import fields, Parameter, permitted_shapes, SimulationParameter, State
+from .._attribute import (
+    concrete_shape,
+    fields,
+    Parameter,
+    permitted_shapes,
+    SimulationParameter,
+    State,
+)
 from .._errors import describe, listing
 from .._module import attribute_value, is_module, lead_axes, Site, submodules
+from .._sparse import SparseWeights
 
 
 _ROLES = {role.role for role in (Parameter, State, SimulationParameter)}
@@ -44,6 +52,13 @@ def _check_blueprint(module: Any, owner: str) -> None:
     unknown += [m.name for m in blueprint.members if not _is_member(module, m)]
     if unknown or not {role for role, _ in roles} <= _ROLES:
         raise ValueError(f"{owner}: its blueprint speaks of {listing(unknown)}, which it lacks.")
+    sparse = dict(blueprint.sparse)
+    for name, field in declared.items():
+        value = getattr(module, name, None)
+        if isinstance(value, SparseWeights) != (name in sparse):
+            raise ValueError(f"{owner}.{name}: its blueprint does not say whether it is sparse.")
+        if isinstance(value, SparseWeights):
+            _check_sparse(value, sparse[name], field, sizes, f"{owner}.{name}")
     present = [name for name in blueprint.absent if getattr(module, name) is not None]
     if present:
         raise ValueError(f"{owner}: has {listing(present)}, which its configuration lacks.")
@@ -51,6 +66,15 @@ def _check_blueprint(module: Any, owner: str) -> None:
         raise ValueError(
             f"{owner}: initial values are there for {listing(blueprint.initial)}; expected "
             f"{listing(fields(module))}."
+        )
+
+
+def _check_sparse(value: Any, connections: int, field: Any, sizes: Any, owner: str) -> None:
+    shapes = [concrete_shape(shape, owner, sizes) for shape in permitted_shapes(field, owner)]
+    if value.connections != connections or value.shape not in shapes or not field.sparse:
+        raise ValueError(
+            f"{owner}: has {value.connections} connections of {value.shape}; expected "
+            f"{connections} of one of {shapes}."
         )
 
 

@@ -18,6 +18,7 @@ from .._attribute.blueprint import Member
 from .._combinators import FFwdStack, Residual, Sequential
 from .._errors import listing
 from .._models.instant import identity
+from .._sparse import SparseWeights
 
 
 # What is safe to call with arrays: jax.numpy also reads and writes files.
@@ -89,6 +90,7 @@ def _listed() -> Iterator[tuple[str, Any]]:
     for combinator in (FFwdStack, Residual, Sequential):
         yield f"eqpool.{combinator.__name__}", combinator
     yield "eqpool.Member", Member
+    yield "eqpool.SparseWeights", SparseWeights
     yield "eqpool.identity", identity
     for name, value in _public(physics):
         yield f"eqpool.physics.{name}", value

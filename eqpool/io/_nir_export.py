@@ -8,6 +8,7 @@ from .._errors import extra
 from .._models import Threshold
 from .._models.instant import identity
 from .._module import AbstractModule
+from .._sparse import SparseWeights
 from ..graph import (
     AliasConnection,
     ExponentialFilter,
@@ -90,9 +91,9 @@ def _converted(nir: Any, name: str, node: Any) -> Any:
         case Output():
             return nir.Output({"output": np.array([node.size])})
         case LinearWeights(biases=None):
-            return nir.Linear(np.asarray(node.weights).T)
+            return nir.Linear(_dense(node.weights).T)
         case LinearWeights():
-            return nir.Affine(np.asarray(node.weights).T, np.asarray(node.biases))
+            return nir.Affine(_dense(node.weights).T, np.asarray(node.biases))
         case AliasConnection():
             return nir.Scale(np.ones(node.size), metadata={"alias": True})
         case LIFNeurons():
@@ -111,6 +112,11 @@ def _converted(nir: Any, name: str, node: Any) -> Any:
                 f"NIR has no node for the function of {name!r}; it has one for `eqpool.Threshold`."
             )
     raise ValueError(f"NIR has no node for {name!r}, {node}.")
+
+
+def _dense(weights: Any) -> np.ndarray:
+    # NIR has dense weights only.
+    return np.asarray(weights.todense() if isinstance(weights, SparseWeights) else weights)
 
 
 def _cuba_lif(nir: Any, name: str, node: LIFNeurons) -> Any:

@@ -101,9 +101,7 @@ def assert_same(scan, kernel, rtol):
         (FOUR, eqpool.FastSigmoid()),
         pytest.param(("ampa", "nmda"), eqpool.Arctan(2.0), marks=pytest.mark.slow),
         pytest.param(("gaba",), eqpool.PiecewiseLinear(), marks=pytest.mark.slow),
-        pytest.param(
-            FOUR, eqpool.Gaussian(0.7, max_spikes_per_dt=1.0), marks=pytest.mark.slow
-        ),
+        pytest.param(FOUR, eqpool.Gaussian(0.7, max_spikes_per_dt=1.0), marks=pytest.mark.slow),
     ],
 )
 def test_dynapsim(synapses, surrogate, x64):

@@ -19,6 +19,7 @@ from ..._attribute import (
 from ..._events import Events
 from ..._module import AbstractModule, initialise, square_shape
 from ..._solver import AbstractStepper, as_stepper, EventDriven
+from ..._sparse import SparseWeights
 from ..._surrogate import AbstractSurrogate, as_surrogate, FastSigmoid, PiecewiseLinear
 from ..._types import NestedDict, PerNeuron
 from ...graph import AdExNeurons, Wiring
@@ -66,12 +67,13 @@ class AdExLIF(AbstractModule):
     blueprint: Blueprint
     solver: AbstractStepper | EventDriven
     surrogate: AbstractSurrogate
-    w_rec: Float[Array, "N N"] | None = field(
+    w_rec: Float[Array, "N N"] | SparseWeights | None = field(
         Parameter(
             family="weights",
             shape=("N", "N"),
             permit_reshape=False,
             init_func=kaiming,
+            sparse=True,
             doc="Recurrent weight from neuron i to neuron j; only with `has_rec=True`.",
         )
     )
@@ -156,8 +158,9 @@ class AdExLIF(AbstractModule):
             [`eqpool.Parameter`][], which change its role in this instance.
         - `Iscale`: synaptic current of one unit of input, A. Default 1e-10: with the other
             defaults, a postsynaptic potential of 0.9 mV.
-        - `w_rec`: recurrent weights `(N, N)`, `w_rec[i, j]` from neuron `i` to neuron `j`.
-            Default: drawn by `weight_init_func`.
+        - `w_rec`: recurrent weights `(N, N)`, `w_rec[i, j]` from neuron `i` to neuron `j`; an
+            array or a sparse matrix, see [`eqpool.SparseWeights`][]. Default: drawn by
+            `weight_init_func`.
         - `has_rec`: whether there are recurrent weights. Default `False`.
         - `weight_init_func`: `f(shape)` or `f(shape, key)`. Default: [`eqpool.kaiming`][].
         - `dt`: time step, s. Default 1e-3.

@@ -11,6 +11,7 @@ from ..._events import Events
 from ..._module import run_on_grid
 from ..._scan import scan_steps
 from ..._solver import EventDriven
+from ..._sparse import as_factor
 from ..._types import NestedDict
 from .coefficients import coefficients
 from .flow import AdExFlow, beginning
@@ -30,9 +31,11 @@ def simulate(
         functools.partial(grid_step, c, mod.solver, mod.surrogate), prevent_cse=False
     )
 
+    w_rec = None if mod.w_rec is None else as_factor(mod.w_rec)
+
     def step(carry: Carry, arriving: Array) -> tuple[Carry, tuple[Array, NestedDict]]:
-        if mod.w_rec is not None:
-            arriving = arriving + carry.spikes @ mod.w_rec
+        if w_rec is not None:
+            arriving = arriving + carry.spikes @ w_rec
         carry = advance(carry, arriving)
         return carry, (carry.spikes, _recorded(carry) if record else {})
 

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 
 from ... import physics
 from ..._errors import describe, listing
+from ..._sparse import SparseWeights
 from ...graph import Block, DynapseNeurons, LIFNeurons, LinearWeights, structure
 from . import defaults
 
@@ -63,7 +64,7 @@ def arguments_of(se: Any, weights: Any) -> dict[str, Any]:
             f"DynapSim.from_graph: the recurrent weights have shape {w_rec.shape}; expected "
             f"{expected}, from neurons to synapses."
         )
-    if synapses > 1:
+    if synapses > 1 and not isinstance(w_rec, SparseWeights):
         w_rec = w_rec.reshape(len(w_rec), -1, synapses)
     return given | dict(w_rec=w_rec, has_rec=True)
 

@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 
 from ... import _native
 from ..._solver import RockpoolEuler
+from ..._sparse import Factor
 from ..._surrogate import AbstractSurrogate, Arctan, FastSigmoid, Gaussian, PiecewiseLinear
 from ..recurrent import AbstractKernel, Outcome
 from .coefficients import Coefficients
@@ -23,13 +24,14 @@ TYPES = ("ampa", "gaba", "nmda", "shunt")
 SURROGATES = (PiecewiseLinear, FastSigmoid, Arctan, Gaussian)
 
 
-def supported(grid: Any, drive: Array) -> bool:
+def supported(grid: Any, weights: Any, drive: Array) -> bool:
     """Whether the kernel computes this run, on this machine."""
     return (
         type(grid.solver) is RockpoolEuler
         and type(grid.c.feedback) is ExponentialFeedback
         and type(grid.surrogate) in SURROGATES
         and list(grid.c.synapses) == [name for name in TYPES if name in grid.c.synapses]
+        and not isinstance(weights, Factor)
         and drive.size > 0
         and _native.ready("dynapsim", drive.dtype.name)
     )

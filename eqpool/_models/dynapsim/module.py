@@ -22,6 +22,7 @@ from ..._events import Events
 from ..._module import initialise, RANDOM
 from ..._random import as_key, random_key
 from ..._solver import AbstractStepper, as_stepper, EventDriven, RockpoolEuler
+from ..._sparse import SparseWeights
 from ..._surrogate import AbstractSurrogate, as_surrogate
 from ..._types import Key, NestedDict, PerNeuron
 from ...graph import LinearWeights, Wiring
@@ -86,12 +87,13 @@ class DynapSim(AbstractSpecified):
     feedback: AbstractFeedback
     surrogate: AbstractSurrogate
     synapses: tuple[str, ...] = eqx.field(static=True)
-    w_rec: Float[Array, "N N *K"] | None = field(
+    w_rec: Float[Array, "N N *K"] | SparseWeights | None = field(
         Parameter(
             family="weights",
             shape=("N", "N", "K"),
             permit_reshape=False,
             init_func=kaiming,
+            sparse=True,
             doc="Recurrent weight from neuron i to neuron j, for each synapse type if there are "
             "several; only with `has_rec=True`.",
         )
@@ -232,7 +234,8 @@ class DynapSim(AbstractSpecified):
         - `Igain_syn`, `Itau_syn`, `C_syn`: of every synapse type present.
         - `Iscale`: weight current of one unit of input, A. Default 1e-8.
         - `w_rec`: recurrent weights `[pre, post, synapse]`: `(N, N, K)`, or `(N, N)` with one
-            synapse type. Default: drawn by `weight_init_func`.
+            synapse type; an array or a sparse matrix, see [`eqpool.SparseWeights`][]. A sparse one
+            of several types may also be `(N, N*K)`. Default: drawn by `weight_init_func`.
         - `has_rec`: whether there are recurrent weights. Default `False`.
         - `weight_init_func`: `f(shape)` or `f(shape, key)`. Default: [`eqpool.kaiming`][].
         - `dt`: time step, s. Default 1e-3.
@@ -308,8 +311,7 @@ class DynapSim(AbstractSpecified):
     def wire(self, wiring: Wiring, sources: tuple[str, ...], name: str) -> tuple[str, ...]:
         """Neurons, and weights back to them."""
         neurons = wiring.add(name, as_node(self), sources)
-        w_rec = None if self.w_rec is None else self.w_rec.reshape(self.size_out, self.size_in)
-        wiring.add_recurrent(f"{name}.w_rec", w_rec, neurons)
+        wiring.add_recurrent(f"{name}.w_rec", self.w_rec, neurons)
         return neurons
 
     @classmethod

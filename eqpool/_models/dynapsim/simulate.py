@@ -14,7 +14,7 @@ from ..._scan import scan_steps
 from ..._solver import AbstractStepper, EventDriven, has_forward_mode, RockpoolEuler
 from ..._surrogate import AbstractSurrogate
 from ..._types import NestedDict
-from ..recurrent import AbstractGrid, AbstractKernel, run_recurrent
+from ..recurrent import AbstractGrid, AbstractKernel, arriving, as_weights, run_recurrent, Weights
 from .coefficients import Coefficients, coefficients
 from .flow import beginning, LogMembrane
 from .kernel import Kernel, supported
@@ -31,14 +31,13 @@ def simulate(
         spikes, state, recorded = exact_raster(mod, LogMembrane(c), start, input_data, record)
         return spikes, state | {"rng_key": mod.rng_key}, recorded
     n, k = mod.size_out, len(mod.synapses)
-    drive, weights = input_data.astype(mod.imem.dtype), mod.w_rec
+    drive = input_data.astype(mod.imem.dtype)
     isyn = [getattr(mod, f"i{name}") for name in mod.synapses]
     if k == 1:
         isyn = isyn[0]
     else:
         # Synapse types in front, once, so that each is contiguous inside the scan.
         drive = drive.reshape(-1, n, k).swapaxes(1, 2)
-        weights = None if weights is None else weights.swapaxes(1, 2)
         isyn = jnp.stack(isyn)
     start = Carry(isyn, mod.iahp, mod.imem, mod.vmem, mod.spikes, mod.timer_ref)
     grid = Grid(
@@ -46,7 +45,7 @@ def simulate(
     )
     # Its derivative linearises, which is forward mode.
     scan = run_recurrent if has_forward_mode(mod.solver) else Grid.scan
-    end, spikes, recorded = scan(grid, weights, start, drive)
+    end, spikes, recorded = scan(grid, as_weights(mod.w_rec), start, drive)
     state = grid.named(end) | {"timer_ref": end.timer_ref, "rng_key": mod.rng_key}
     return spikes, state, recorded
 
@@ -88,7 +87,7 @@ class Grid(AbstractGrid):
         }
 
     def scan(
-        self, weights: Array | None, start: Carry, drive: Float[Array, "T *K N"]
+        self, weights: Weights, start: Carry, drive: Float[Array, "T *K N"]
     ) -> tuple[Carry, Array, NestedDict]:
         """All steps: the last state, spikes and record."""
         # The backward pass keeps the state before each step and computes the rest again:
@@ -97,8 +96,7 @@ class Grid(AbstractGrid):
 
         def step(carry: Carry, spikes_in: Array) -> tuple[Carry, tuple[Array, NestedDict]]:
             if weights is not None:
-                # Not reshaped to a matrix: weights sharded over neurons would be resharded.
-                spikes_in = spikes_in + jnp.tensordot(carry.spikes, weights, 1)
+                spikes_in = spikes_in + arriving(carry.spikes, weights, spikes_in.shape)
             carry = advance(self, carry, spikes_in)
             return carry, (carry.spikes, self.named(carry) if self.record else {})
 
@@ -109,6 +107,6 @@ class Grid(AbstractGrid):
         """Spikes of the step before."""
         return start.spikes
 
-    def kernel(self, weights: Array | None, drive: Array) -> AbstractKernel | None:
+    def kernel(self, weights: Weights, drive: Array) -> AbstractKernel | None:
         """On Rockpool's grid, with the feedback and a surrogate that the kernel knows."""
-        return Kernel() if supported(self, drive) else None
+        return Kernel() if supported(self, weights, drive) else None

@@ -11,17 +11,19 @@ from jaxtyping import Array, Float
 
 from ... import _native, physics
 from ..._solver import ForwardEuler, RockpoolEuler
+from ..._sparse import Factor
 from ..recurrent import AbstractKernel, Outcome
 
 
 ACTIVATIONS = (physics.relu, physics.leaky_relu, physics.tanh, physics.sigmoid)
 
 
-def supported(grid: Any, drive: Array) -> bool:
+def supported(grid: Any, weights: Any, drive: Array) -> bool:
     """Whether the kernel computes this run, on this machine."""
     return (
         type(grid.solver) in (ForwardEuler, RockpoolEuler)
         and grid.activation.unwrapped in ACTIVATIONS
+        and not isinstance(weights, Factor)
         and drive.size > 0
         and _native.ready("rate", drive.dtype.name)
     )

@@ -22,8 +22,10 @@ from ..._errors import listing, suggestion
 from ..._module import AbstractModule, Function, initialise, RANDOM, square_shape
 from ..._random import as_key, random_key
 from ..._solver import AbstractStepper, as_stepper
+from ..._sparse import SparseWeights
 from ..._types import Activation, Key, NestedDict, PerNeuron
 from ...graph import RateNeurons, Wiring
+from ..recurrent import as_weights
 from .simulate import grid_of, simulate
 
 
@@ -70,12 +72,13 @@ class RateJax(AbstractModule):
     blueprint: Blueprint
     activation_func: Function
     solver: AbstractStepper
-    w_rec: Float[Array, "N N"] | None = field(
+    w_rec: Float[Array, "N N"] | SparseWeights | None = field(
         Parameter(
             family="weights",
             shape=("N", "N"),
             permit_reshape=False,
             init_func=unit_eigs,
+            sparse=True,
             doc="Recurrent weight from neuron i to neuron j; only with `has_rec=True`.",
         )
     )
@@ -157,8 +160,9 @@ class RateJax(AbstractModule):
             20e-3 for each neuron.
         - `bias`: constant drive, `(N,)` or scalar. Default: 0 for each neuron.
         - `threshold`: of the activation function, `(N,)` or scalar. Default: 0 for each neuron.
-        - `w_rec`: recurrent weights `(N, N)`, `w_rec[i, j]` from neuron `i` to neuron `j`.
-            Default: drawn by `weight_init_func`.
+        - `w_rec`: recurrent weights `(N, N)`, `w_rec[i, j]` from neuron `i` to neuron `j`; an
+            array or a sparse matrix, see [`eqpool.SparseWeights`][]. Default: drawn by
+            `weight_init_func`.
         - `weight_init_func`: `f(shape)` or `f(shape, key)`. Default: [`eqpool.unit_eigs`][].
         - `has_rec`: whether there are recurrent weights. Default `False`.
         - `activation_func`: `"ReLU"` (default), `"tanh"`, `"sigmoid"`, `"leaky_relu"`, or any
@@ -212,11 +216,11 @@ class RateJax(AbstractModule):
         - `drive`: input, bias and noise of this step, `(N,)`.
         """
         del t
-        return grid_of(self).vector_field(self.w_rec, x, drive)
+        return grid_of(self).vector_field(as_weights(self.w_rec), x, drive)
 
     def recurrent_input(self, x: Float[Array, " N"]) -> Float[Array, " N"]:
         """`H(x, threshold) @ w_rec`, or zeros in a feed-forward layer."""
-        return grid_of(self).recurrent_input(self.w_rec, x)
+        return grid_of(self).recurrent_input(as_weights(self.w_rec), x)
 
     def run(
         self, input_data: Float[Array, "T N"], record: bool

@@ -13,7 +13,7 @@ from ..._scan import scan_steps
 from ..._solver import AbstractStepper, has_forward_mode
 from ..._types import NestedDict, PerNeuron
 from ..noise import add_noise
-from ..recurrent import AbstractGrid, AbstractKernel, Outcome, run_recurrent
+from ..recurrent import AbstractGrid, AbstractKernel, as_weights, Outcome, run_recurrent, Weights
 from .kernel import Kernel, supported
 
 
@@ -25,7 +25,7 @@ def simulate(
     drive, rng_key = add_noise(input_data + bias, mod.noise_std, mod.dt, mod.rng_key)
     grid = grid_of(mod, record)
     scan = run_recurrent if has_forward_mode(mod.solver) else Grid.scan
-    x, rate, recorded = scan(grid, mod.w_rec, mod.x.astype(drive.dtype), drive)
+    x, rate, recorded = scan(grid, as_weights(mod.w_rec), mod.x.astype(drive.dtype), drive)
     return rate, {"x": x, "rng_key": rng_key}, recorded
 
 
@@ -45,17 +45,17 @@ class Grid(AbstractGrid):
     record: bool = eqx.field(static=True)
 
     def vector_field(
-        self, weights: Array | None, x: Float[Array, " N"], drive: Float[Array, " N"]
+        self, weights: Weights, x: Float[Array, " N"], drive: Float[Array, " N"]
     ) -> Float[Array, " N"]:
         """`dx/dt` in 1/s."""
         return physics.rate_derivative(x, drive + self.recurrent_input(weights, x), self.tau)
 
-    def recurrent_input(self, weights: Array | None, x: Float[Array, " N"]) -> Float[Array, " N"]:
+    def recurrent_input(self, weights: Weights, x: Float[Array, " N"]) -> Float[Array, " N"]:
         """`H(x, threshold) @ w_rec`, or zeros in a feed-forward layer."""
         return jnp.zeros_like(x) if weights is None else self.emitted(x) @ weights
 
     def scan(
-        self, weights: Array | None, start: Float[Array, " N"], drive: Float[Array, "T N"]
+        self, weights: Weights, start: Float[Array, " N"], drive: Float[Array, "T N"]
     ) -> Outcome:
         """All steps: the last state, rates and record."""
 
@@ -74,6 +74,6 @@ class Grid(AbstractGrid):
         """The rates of a state."""
         return self.activation(start, self.threshold)
 
-    def kernel(self, weights: Array | None, drive: Array) -> AbstractKernel | None:
+    def kernel(self, weights: Weights, drive: Array) -> AbstractKernel | None:
         """By forward Euler, with an activation that the kernel knows."""
-        return Kernel() if supported(self, drive) else None
+        return Kernel() if supported(self, weights, drive) else None
