@@ -19,6 +19,7 @@ from tests.bad_input_adex import ADEX_CASES
 from tests.bad_input_dynapsim import DYNAPSIM_CASES
 from tests.bad_input_events import EVENT_CASES
 from tests.bad_input_parallel import PARALLEL_CASES
+from tests.bad_input_sparse import SPARSE_CASES
 from tests.bad_input_timed import TIMED_CASES
 
 
@@ -362,7 +363,8 @@ def adjoint():
     return diffrax.DirectAdjoint()
 
 
-CASES |= ADEX_CASES | DYNAPSIM_CASES | EVENT_CASES | PARALLEL_CASES | TIMED_CASES
+CASES |= ADEX_CASES | DYNAPSIM_CASES | EVENT_CASES | PARALLEL_CASES | SPARSE_CASES
+CASES |= TIMED_CASES
 
 
 def outcome(name: str) -> str:

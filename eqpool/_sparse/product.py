@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
+import jax.core
 import jax.numpy as jnp
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
@@ -77,12 +78,16 @@ def _lines(table: Array, others: Array, own: Array, values: Array) -> Lines:
     def at(x: Array) -> Array:
         return x.at[table].get(mode="fill", fill_value=0)
 
-    return Lines(at(others), at(values), own.at[table[0]].get(mode="promise_in_bounds"))
+    return Lines(at(others), at(values), _at(own, table[0]))
 
 
-# `x @ weights` of `x` `(N,)`, or `(N, B)` for a batch. A primitive, since its transposes and batches
-# have a form of their own, several times faster than what JAX derives from a gather: no scatter of
-# single numbers, and no gather of strided slices.
+def _at(x: Array, index: Array) -> Array:
+    return x.at[index].get(mode="promise_in_bounds")
+
+
+# `x @ weights` of `x` `(N,)`, or `(N, B)` for a batch. A primitive, since its transpose and its
+# batches have forms of their own, several times faster than what JAX derives from a gather: no
+# scatter of single numbers, and no gather of strided slices.
 _product = Primitive("sparse_product")
 
 _UNROLL = 8
@@ -99,8 +104,7 @@ def _compute(
     total = jnp.zeros((weights.shape[1], *x.shape[1:]), jnp.result_type(x, weights))
 
     def add(total: Array, lane: tuple[Array, Array]) -> tuple[Array, None]:
-        here = x.at[lane[0]].get(mode="promise_in_bounds")
-        return total + here * (lane[1] if x.ndim == 1 else lane[1][:, None]), None
+        return total + _at(x, lane[0]) * (lane[1] if x.ndim == 1 else lane[1][:, None]), None
 
     unroll = len(weights) if x.ndim == 1 else _UNROLL
     total, _ = jax.lax.scan(add, total, (others, weights), unroll=unroll)
@@ -134,7 +138,7 @@ def _jvp(primals: Any, tangents: Any, *, size: int) -> tuple[Array, Any]:
 def _transpose(
     ct: Any, x: Any, others: Any, weights: Any, own: Any, *backward: Any, size: int
 ) -> Any:
-    forward, nothing = (others, weights, own), [None] * 6
+    forward, nothing = (others, weights, own), list[Any]([None] * 6)
     if ad.is_undefined_primal(x):
         n = x.aval.shape[0]
         return [_product.bind(ct, *backward, *forward, size=n), *nothing]
@@ -147,8 +151,7 @@ def _outer(x: Array, others: Array, ct: Array, own: Array) -> Array:
     """`sum_b x[others, b] * ct[own, b]`: one batch element after another, in the memory of one."""
 
     def one(x: Array, ct: Array) -> Array:
-        at = dict(mode="promise_in_bounds")
-        return x.at[others].get(**at) * ct.at[own].get(**at)
+        return _at(x, others) * _at(ct, own)[None]
 
     if x.ndim == 1:
         return one(x, ct)

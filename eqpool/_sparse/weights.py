@@ -92,7 +92,7 @@ class SparseWeights(eqx.Module):
             array = jnp.zeros((count,), array.dtype).at[place].add(array[order])
             source, target = source[new], target[new]
         self.values = array
-        self.sources, self.targets = jnp.asarray(source), jnp.asarray(target)
+        self.sources, self.targets = (jnp.asarray(x, jnp.int32) for x in (source, target))
         self.by_source, self.by_target = _tables(source, target, shape)
         self.shape = shape
 
@@ -164,12 +164,16 @@ class SparseWeights(eqx.Module):
         arrays = (self.values, self.sources, self.targets, self.by_source, self.by_target)
         if not all(map(is_concrete, arrays)):
             return
-        lead = self.values.shape[:-1]
-        flat = [np.asarray(x) for x in arrays]
-        if any(x.shape[: len(lead)] != lead for x in flat):
+        lead = self.values.shape[:-1]  # of an ensemble
+        source, target, *tables = (np.asarray(x) for x in arrays[1:])
+        if any(x.shape[: len(lead)] != lead for x in (source, target, *tables)):
             raise ValueError(_DAMAGED)
-        for index in np.ndindex(lead):
-            _check_consistent(*(x[index] for x in flat[1:]), self.connections, self.shape)
+        for at in np.ndindex(lead):
+            ends = source[at], target[at]
+            if not _in_order(*ends, self.connections, self.shape) or not all(
+                map(np.array_equal, (x[at] for x in tables), _tables(*ends, self.shape))
+            ):
+                raise ValueError(_DAMAGED)
 
 
 _TRACED = (
@@ -212,21 +216,13 @@ def _tables(source: np.ndarray, target: np.ndarray, shape: Shape) -> tuple[Array
     )
 
 
-def _check_consistent(
-    source: np.ndarray,
-    target: np.ndarray,
-    by_source: np.ndarray,
-    by_target: np.ndarray,
-    connections: int,
-    shape: Shape,
-) -> None:
+def _in_order(source: np.ndarray, target: np.ndarray, connections: int, shape: Shape) -> bool:
+    """Whether these are so many different places inside the shape, one after another."""
+    if len(shape) not in (2, 3) or not source.shape == target.shape == (connections,):
+        return False
+    if not connections:
+        return True
     channels = math.prod(shape[1:])
-    fits = source.shape == target.shape == (connections,) and len(shape) in (2, 3)
-    if fits and connections:
-        ends = source.min(), target.min(), shape[0] - 1 - source.max(), channels - 1 - target.max()
-        place = source.astype(np.int64) * channels + target
-        fits = min(ends) >= 0 and bool((np.diff(place) > 0).all())
-    if not fits or not all(
-        map(np.array_equal, (by_source, by_target), _tables(source, target, shape))
-    ):
-        raise ValueError(_DAMAGED)
+    inside = source.min() >= 0 and source.max() < shape[0] and target.min() >= 0
+    place = source.astype(np.int64) * channels + target
+    return bool(inside and target.max() < channels and (np.diff(place) > 0).all())
