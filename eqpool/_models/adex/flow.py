@@ -7,6 +7,7 @@ from jaxtyping import Array, Bool, Float
 
 from ... import physics
 from ..._event_driven import AbstractFlow, Neurons
+from ..._sparse import as_factor
 from ..._types import NestedDict
 from .coefficients import Coefficients, Interval, TOP
 
@@ -115,7 +116,7 @@ def beginning(mod: Any, flow: AdExFlow) -> Neurons:
     c, isyn = flow.c, mod.isyn
     if mod.w_rec is not None:
         # Spikes of the step before, on a grid, arrive now.
-        isyn = isyn + c.Iscale * (mod.spikes @ mod.w_rec)
+        isyn = isyn + c.Iscale * (mod.spikes @ as_factor(mod.w_rec))
     y, w = c.scaled(mod.vmem, mod.iadapt)
     # Beyond the peak it is what it will be taken for at the spike.
     smooth = w - flow.upstroke(jnp.minimum(y, c.y_peak))

@@ -7,6 +7,7 @@ from jaxtyping import Array, Bool, Float
 
 from ... import physics
 from ..._event_driven import AbstractFlow, Neurons
+from ..._sparse import as_factor
 from ..._types import NestedDict
 from .coefficients import Coefficients
 
@@ -126,7 +127,7 @@ def beginning(mod: Any, c: Coefficients) -> Neurons:
     # Spikes of the step before, on a grid, arrive now.
     iahp = jnp.maximum(mod.iahp, mod.Io) + c.ahp_jump * mod.spikes
     if mod.w_rec is not None:
-        arriving = jnp.tensordot(mod.spikes, mod.w_rec, 1).T
+        arriving = (mod.spikes @ as_factor(mod.w_rec)).reshape(isyn.shape)
         isyn = isyn + c.syn_charge * jnp.maximum(c.syn_gain * arriving, 0.0)
     y = jnp.log(jnp.maximum(mod.imem, mod.Io) / mod.Io)
     return Neurons(jnp.zeros_like(mod.dt), y, (isyn, iahp), mod.timer_ref)
