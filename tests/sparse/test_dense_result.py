@@ -10,7 +10,7 @@ import scipy.sparse
 
 import eqpool
 from tests.helpers import assert_same_bits, mostly_slow, relative_error
-from tests.sparse.networks import CASES, chip_net, loss, matrix, N, one_type_net
+from tests.sparse.networks import CASES, chip_net, loss, matrix, N
 
 
 @pytest.mark.parametrize("name", mostly_slow(["one type", "four types", "rate", "lif", "adex"], 1))
@@ -38,7 +38,7 @@ def test_run_and_gradient_are_those_of_dense_weights(name):
         assert found.w_rec.sources is None and found.w_rec.by_target is None
 
 
-@pytest.mark.parametrize("name", mostly_slow(["rate", "one type", "lif", "four types", "adex"], 1))
+@pytest.mark.parametrize("name", mostly_slow(["rate", "four types"], 1))
 def test_forward_mode_and_vmap_over_values(name):
     case = CASES[name]
     sparse, dense = case.make(case.matrix), case.make(case.dense)
@@ -75,7 +75,7 @@ def test_two_halves_have_the_bits_of_one_run():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", ["rate", "four types"])
 def test_double_precision(name):
     with jax.enable_x64(True):
         case = CASES[name]
@@ -88,19 +88,21 @@ def test_double_precision(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("make", [one_type_net, chip_net], ids=["one type", "four types"])
 @pytest.mark.parametrize(
-    "solver",
-    [eqpool.ForwardEuler(), diffrax.Heun(), eqpool.EventDriven(max_spikes=400, max_steps=8000)],
-    ids=lambda solver: type(solver).__name__,
+    "name, solver",
+    [
+        ("one type", eqpool.ForwardEuler()),
+        ("four types", diffrax.Heun()),
+        ("four types", eqpool.EventDriven(max_spikes=200, max_steps=2000)),
+    ],
 )
-def test_other_solvers(make, solver):
-    case = CASES["one type" if make is one_type_net else "four types"]
-    kwargs = {"synapses": ("ampa",)} if make is one_type_net else {}
+def test_other_solvers(name, solver):
+    case = CASES[name]
+    kwargs = {"synapses": ("ampa",)} if name == "one type" else {}
     sparse, dense = (chip_net(w, solver=solver, **kwargs) for w in (case.matrix, case.dense))
-    x = case.drive[:20]
+    x = case.drive[:10]
     theirs = dense(x)[0]
-    assert float(theirs.sum()) > 20.0
+    assert float(theirs.sum()) > 10.0
     np.testing.assert_array_equal(sparse(x)[0], theirs)
 
     def level(mod):  # smooth, also with exact spikes
