@@ -1,6 +1,7 @@
 """`SparseWeights`: the connections that exist, and nothing for the others."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
@@ -51,9 +52,9 @@ class SparseWeights(eqx.Module):
 
     def __init__(
         self,
-        values: ArrayLike,
-        sources: ArrayLike,
-        targets: ArrayLike,
+        values: ArrayLike | Sequence[float],
+        sources: ArrayLike | Sequence[int],
+        targets: ArrayLike | Sequence[int],
         shape: Shape,
         *,
         owner: str = "SparseWeights",
@@ -134,7 +135,7 @@ class SparseWeights(eqx.Module):
         dense = jnp.zeros((self.shape[0], math.prod(self.shape[1:])), self.dtype)
         return dense.at[self.sources, self.targets].add(self.values).reshape(self.shape)
 
-    def take(self, dense: Array) -> Float[Array, " C"]:
+    def take(self, dense: ArrayLike) -> Float[Array, " C"]:
         """What dense weights are at the connections: for `set_attributes`, or to start from."""
         if jnp.shape(dense) != self.shape:
             raise ValueError(f"SparseWeights: takes an array {self.shape}; got {describe(dense)}.")
