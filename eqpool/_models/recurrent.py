@@ -22,29 +22,29 @@ Outcome: TypeAlias = tuple[PyTree, Float[Array, "T N"], NestedDict]
 
 
 class AbstractKernel(eqx.Module):
-    """A compiled twin of `AbstractGrid.scan`, and its transposed derivative."""
+    """A compiled twin of `AbstractGrid.scan`, for dense weights or none, and its transpose."""
 
     @abc.abstractmethod
     def run(
-        self, grid: Any, weights: Array | None, start: PyTree, drive: Array, keep: bool
+        self, grid: Any, weights: Any, start: PyTree, drive: Array, keep: bool
     ) -> tuple[Outcome, PyTree]:
         """The run, and if wanted what the derivatives need of it."""
 
     @abc.abstractmethod
     def reference(
-        self, grid: Any, weights: Array | None, start: PyTree, drive: Array
+        self, grid: Any, weights: Any, start: PyTree, drive: Array
     ) -> tuple[Outcome, PyTree]:
         """What `run` returns, by JAX, for second derivatives."""
 
     @abc.abstractmethod
     def pushed_forward(
-        self, grid: Any, weights: Array | None, kept: PyTree, drive: Array, dots: Any
+        self, grid: Any, weights: Any, kept: PyTree, drive: Array, dots: Any
     ) -> Outcome:
         """Tangents of the outcome from those of grid (`None` for fixed leaves), start, drive."""
 
     @abc.abstractmethod
     def pulled_back(
-        self, grid: Any, varied: Any, weights: Array | None, kept: PyTree, drive: Array, bars: Any
+        self, grid: Any, varied: Any, weights: Any, kept: PyTree, drive: Array, bars: Any
     ) -> tuple[Any, PyTree, Array]:
         """Cotangents of the leaves of `varied`, a part of `grid`, of start and drive."""
 
@@ -133,7 +133,7 @@ def _linearised_scan(
 def _linearised_kernel(
     kernel: AbstractKernel,
     grid: AbstractGrid,
-    weights: Weights,
+    weights: Any,
     start: PyTree,
     drive: Array,
     dots: Any,
@@ -167,7 +167,7 @@ def _linearised_kernel(
 
 @eqx.filter_custom_jvp
 def _run_keeping(
-    kernel: AbstractKernel, grid: AbstractGrid, weights: Weights, start: PyTree, drive: Array
+    kernel: AbstractKernel, grid: AbstractGrid, weights: Any, start: PyTree, drive: Array
 ) -> Any:
     return kernel.run(grid, weights, start, drive, keep=True)
 

@@ -26,7 +26,7 @@ from ..._sparse import SparseWeights
 from ..._types import Activation, Key, NestedDict, PerNeuron
 from ...graph import RateNeurons, Wiring
 from ..recurrent import as_weights
-from .simulate import grid_of, simulate
+from .simulate import grid_of, RateField, simulate
 
 
 ACTIVATIONS: dict[str, Activation] = {
@@ -215,8 +215,7 @@ class RateJax(AbstractModule):
         - `x`: state, `(N,)`.
         - `drive`: input, bias and noise of this step, `(N,)`.
         """
-        del t
-        return grid_of(self).vector_field(as_weights(self.w_rec), x, drive)
+        return RateField(grid_of(self), as_weights(self.w_rec))(t, x, drive)
 
     def recurrent_input(self, x: Float[Array, " N"]) -> Float[Array, " N"]:
         """`H(x, threshold) @ w_rec`, or zeros in a feed-forward layer."""

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 from ... import physics
 from ..._module import Function
 from ..._scan import scan_steps
-from ..._solver import AbstractStepper, has_forward_mode
+from ..._solver import AbstractStepper, ForwardEuler, RockpoolEuler
 from ..._types import NestedDict, PerNeuron
 from ..noise import add_noise
 from ..recurrent import AbstractGrid, AbstractKernel, as_weights, Outcome, run_recurrent, Weights
@@ -24,7 +24,9 @@ def simulate(
     bias = jnp.broadcast_to(mod.bias, input_data.shape)
     drive, rng_key = add_noise(input_data + bias, mod.noise_std, mod.dt, mod.rng_key)
     grid = grid_of(mod, record)
-    scan = run_recurrent if has_forward_mode(mod.solver) else Grid.scan
+    # With stages inside a step, rates arrive that are none of the grid's.
+    euler = isinstance(mod.solver, (ForwardEuler, RockpoolEuler))
+    scan = run_recurrent if euler else Grid.scan
     x, rate, recorded = scan(grid, as_weights(mod.w_rec), mod.x.astype(drive.dtype), drive)
     return rate, {"x": x, "rng_key": rng_key}, recorded
 
@@ -44,12 +46,6 @@ class Grid(AbstractGrid):
     dt: Float[Array, ""]
     record: bool = eqx.field(static=True)
 
-    def vector_field(
-        self, weights: Weights, x: Float[Array, " N"], drive: Float[Array, " N"]
-    ) -> Float[Array, " N"]:
-        """`dx/dt` in 1/s."""
-        return physics.rate_derivative(x, drive + self.recurrent_input(weights, x), self.tau)
-
     def recurrent_input(self, weights: Weights, x: Float[Array, " N"]) -> Float[Array, " N"]:
         """`H(x, threshold) @ w_rec`, or zeros in a feed-forward layer."""
         return jnp.zeros_like(x) if weights is None else self.emitted(x) @ weights
@@ -61,9 +57,7 @@ class Grid(AbstractGrid):
 
         def step(x: Array, drive: Array) -> tuple[Array, tuple[Array, NestedDict]]:
             recorded = {"rec_input": self.recurrent_input(weights, x)} if self.record else {}
-            x = self.solver.step(
-                lambda t, x, drive: self.vector_field(weights, x, drive), self.dt, x, drive
-            )
+            x = self.solver.step(RateField(self, weights), self.dt, x, drive)
             return x, (x, recorded)
 
         end, (x, recorded) = scan_steps(step, start, drive)
@@ -77,3 +71,16 @@ class Grid(AbstractGrid):
     def kernel(self, weights: Weights, drive: Array) -> AbstractKernel | None:
         """By forward Euler, with an activation that the kernel knows."""
         return Kernel() if supported(self, weights, drive) else None
+
+
+class RateField(eqx.Module):
+    """`dx/dt` in 1/s, as diffrax takes it: a module, so that adjoints see what is in it."""
+
+    grid: Grid
+    weights: Weights
+
+    def __call__(
+        self, t: Float[Array, ""], x: Float[Array, " N"], drive: Float[Array, " N"]
+    ) -> Float[Array, " N"]:
+        drive = drive + self.grid.recurrent_input(self.weights, x)
+        return physics.rate_derivative(x, drive, self.grid.tau)
