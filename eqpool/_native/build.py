@@ -114,9 +114,9 @@ def _library(compiler: str, kernel: str, dtype: str) -> pathlib.Path:
     """The compiled library, from the cache where it is there already."""
     source = SOURCES / f"{kernel}.cc"
     command = [compiler, *FLAGS.split(), f"-DEQPOOL_REAL={_REAL[dtype]}", "-shared"]
-    command += ["-isystem", jax.ffi.include_dir(), str(source)]
     # All that decides what comes out: a cache may be shared by machines of different kinds.
     parts = [*command, jax.__version__, _processor(), _version(compiler)]
+    command += ["-isystem", jax.ffi.include_dir(), str(source)]
     content = b"".join(file.read_bytes() for file in (source, SOURCES / "common.h"))
     digest = hashlib.sha256("\0".join(parts).encode() + content).hexdigest()[:20]
     library = _cache() / f"{kernel}-{dtype}-{digest}.so"

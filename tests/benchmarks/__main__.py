@@ -21,7 +21,7 @@ import jax
 from .growth import growth
 from .imports import import_times
 from .machine import machine
-from .measure import compare, Effort
+from .measure import CHECKPOINTED, compare, Effort
 from .models import Case, MODELS
 from .peers import C, EQPOOL, ROCKPOOL
 from .resident import peak_growth
@@ -84,8 +84,9 @@ def main() -> None:
         for name in chosen:
             say(f"{name}: resident memory")
             results["resident"]["bytes"][name] = {
-                peer: peak_growth(name, case, peer) if peer in args.peers else None
-                for peer in (EQPOOL, ROCKPOOL)
+                EQPOOL: peak_growth(name, case, EQPOOL),
+                f"{EQPOOL}, checkpoint=True": peak_growth(name, case, EQPOOL, CHECKPOINTED),
+                ROCKPOOL: peak_growth(name, case, ROCKPOOL) if ROCKPOOL in args.peers else None,
             }
     say("done")
     print(markdown(results))

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .measure import compiled, Effort, interleaved, quartiles
+from .measure import CHECKPOINTED, compiled, Effort, interleaved, quartiles
 from .models import Case, Model
 from .peers import EQPOOL
 
@@ -16,7 +16,7 @@ def growth(
     """One row for each axis and direction: sizes, seconds, bytes, and fitted exponents."""
     rows = []
     for axis, sizes in (("T", steps), ("B", batches)):
-        for what in ("forward", "gradient"):
+        for what in ("forward", "gradient", CHECKPOINTED):
             seconds, memory = [], []
             for size in sizes:
                 case = Case(64, size, 1) if axis == "T" else Case(64, 1000, size)

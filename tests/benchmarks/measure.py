@@ -15,6 +15,9 @@ from .models import Case, Model
 from .peers import C, c_call, EQPOOL, jax_call, LeftOut
 
 
+CHECKPOINTED = "gradient, checkpoint=True"
+
+
 class Effort(NamedTuple):
     """How long to measure."""
 
@@ -51,9 +54,10 @@ def timed(call: Callable[[], Any]) -> float:
 
 def compiled(peer: str, model: Model, case: Case, what: str, x: Any, effort: Effort) -> Compiled:
     """An implementation in JAX, traced and compiled `effort.compilations` times."""
-    params, run = jax_call(peer, model, case)
+    options = {"checkpoint": True} if what == CHECKPOINTED else {}
+    params, run = jax_call(peer, model, case, **options)
     function = run
-    if what == "gradient":
+    if what != "forward":
         function = jax.value_and_grad(lambda params, x: model.loss(run(params, x)))
     tracing, compiling, executable = [], [], None
     for _ in range(effort.compilations):

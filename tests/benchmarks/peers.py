@@ -26,14 +26,18 @@ class LeftOut(Exception):
     """Why a peer is not in the comparison."""
 
 
-def jax_call(peer: str, model: Model, case: Case) -> tuple[Any, Callable]:
+def jax_call(peer: str, model: Model, case: Case, **options: Any) -> tuple[Any, Callable]:
     """Parameters, and the call that a user would write: `call(parameters, x)`, not yet compiled.
+
+    **Arguments:**
+
+    - `options`: of the call, for eqpool.
 
     **Raises:** `LeftOut`.
     """
     if peer == EQPOOL:
         trainable, frozen = eqpool.partition(model.build(case))
-        return trainable, lambda trainable, x: eqpool.combine(trainable, frozen)(x)[0]
+        return trainable, lambda trainable, x: eqpool.combine(trainable, frozen)(x, **options)[0]
     mod = rockpool_module(model, case)
     return mod.parameters(), lambda params, x: mod.set_attributes(params)(x)[0]
 

@@ -101,7 +101,7 @@ def test_other_values_compile_nothing(name, way):
     # Other shapes do compile, under the name of the function that ran.
     with counted() as names:
         run(model, x[1:])
-    assert ("jit(inside_jit)" if way == "jit" else "jit(_evolve)") in names
+    assert ("jit(inside_jit)" if way == "jit" else "jit(evolve_checked)") in names
 
 
 @pytest.mark.parametrize("name", mostly_slow(MODELS, 1))
@@ -113,7 +113,7 @@ def test_states_of_a_batch_compile_once_more_at_most(name):
         changed = model.set_attributes(state)
         with counted() as names:
             _, state, _ = changed(x)
-        assert names.count("jit(_evolve)") <= (1 if run == 0 else 0)
+        assert names.count("jit(evolve_checked)") <= (1 if run == 0 else 0)
         assert run == 0 or names == []
 
 

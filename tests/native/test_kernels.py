@@ -57,7 +57,8 @@ def total(mod, x):
     result = 0.0
     for value in jax.tree.leaves(mod(x, record=True)):
         if jnp.issubdtype(value.dtype, jnp.floating):
-            mean = jnp.mean(jnp.abs(jax.lax.stop_gradient(value))) + 1e-300
+            mean = jnp.mean(jnp.abs(jax.lax.stop_gradient(value)))
+            mean = jnp.where(mean > 0, mean, 1.0)
             result += jnp.sum(value * jnp.cos(jnp.arange(value.size)).reshape(value.shape)) / mean
     return result
 
@@ -97,21 +98,24 @@ def assert_same(scan, kernel, rtol):
 @pytest.mark.parametrize(
     "synapses, surrogate",
     [
-        (("ampa",), eqpool.PiecewiseLinear()),
-        (FOUR, eqpool.FastSigmoid()),
-        pytest.param(("ampa", "nmda"), eqpool.Arctan(2.0), marks=pytest.mark.slow),
-        pytest.param(("gaba",), eqpool.PiecewiseLinear(), marks=pytest.mark.slow),
-        pytest.param(FOUR, eqpool.Gaussian(0.7, max_spikes_per_dt=1.0), marks=pytest.mark.slow),
+        (("ampa",), eqpool.PiecewiseLinear),
+        pytest.param(FOUR, eqpool.FastSigmoid, marks=pytest.mark.slow),
+        pytest.param(("ampa", "nmda"), lambda: eqpool.Arctan(2.0), marks=pytest.mark.slow),
+        pytest.param(("gaba",), eqpool.PiecewiseLinear, marks=pytest.mark.slow),
+        pytest.param(
+            FOUR, lambda: eqpool.Gaussian(0.7, max_spikes_per_dt=1.0), marks=pytest.mark.slow
+        ),
     ],
 )
 def test_dynapsim(synapses, surrogate, x64):
     """In double precision, over two segments and a part; most attributes and every state."""
-    mod, x = dynapsim(synapses, surrogate), spiking_input(140, 7 * len(synapses), (2,))
+    mod, x = dynapsim(synapses, surrogate()), spiking_input(140, 7 * len(synapses), (2,))
     each = ["Itau_syn"] if len(synapses) == 1 else [f"Itau_{name}" for name in synapses]
     gate = ["If_nmda"] if "nmda" in synapses else []
     names = NAMES + STATES + each + gate
     scan, kernel = both(lambda: everything(mod, names, x))
-    assert scan[0][0].sum() > (0 if synapses == ("gaba",) else 10)
+    if synapses != ("gaba",):  # which keep neurons silent
+        assert scan[0][0].sum() > 10
     np.testing.assert_array_equal(scan[0][0], kernel[0][0])
     assert_same(scan, kernel, 1e-9)
 
