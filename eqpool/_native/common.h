@@ -114,7 +114,7 @@ void for_each(ffi::ThreadPool& pool, size_t count, const Body& body) {
       shared->done.fetch_add(1, std::memory_order_release);
     }
   };
-  const size_t helpers = count < 2 ? 0 : std::min<size_t>(count, pool.num_threads()) - 1;
+  const size_t helpers = count < 2 ? 0 : std::min<size_t>(count - 1, pool.num_threads());
   for (size_t i = 0; i < helpers; ++i) pool.Schedule(decltype(work)(work));
   work();
   while (shared->done.load(std::memory_order_acquire) < count) std::this_thread::yield();

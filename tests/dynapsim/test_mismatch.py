@@ -74,6 +74,7 @@ def test_frozen_at_construction():
     np.testing.assert_array_equal(make(0, 0.0).Itau_mem, nominal.Itau_mem)
 
 
+@pytest.mark.slow
 def test_redraws_under_transforms_and_differentiates():
     mod = eqpool.DynapSim(
         (4, 4), has_rec=True, Itau_mem=eqpool.Parameter(), rng_key=0, solver=eqpool.ForwardEuler()

@@ -57,8 +57,8 @@ PHYSICS = [
 @pytest.mark.parametrize(
     "drive",
     [
-        "inhibited",
-        pytest.param("constant", marks=pytest.mark.slow),
+        "constant",
+        pytest.param("inhibited", marks=pytest.mark.slow),
         pytest.param("excited", marks=pytest.mark.slow),
         pytest.param("shunted", marks=pytest.mark.slow),
         pytest.param("nmda", marks=pytest.mark.slow),
@@ -138,6 +138,7 @@ def two_layers(solver):
     )
 
 
+@pytest.mark.slow
 def test_a_network_of_two_layers(x64):
     """Both weight matrices, a bias current in each layer, and the times that go in."""
     net = two_layers(tight())
@@ -196,7 +197,7 @@ def test_gradients_of_a_record_on_a_grid(x64):
 
 
 @pytest.mark.parametrize(
-    "tolerance", [1e-4, *(pytest.param(t, marks=pytest.mark.slow) for t in (1e-3, 1e-6))]
+    "tolerance", [pytest.param(t, marks=pytest.mark.slow) for t in (1e-3, 1e-4, 1e-6)]
 )
 def test_coarse_steps_in_float32_give_finite_gradients(tolerance):
     """Stages that overshoot either end of the range must not leave that of the numbers."""

@@ -129,6 +129,7 @@ def test_spikes_on_their_way_arrive_when_the_solver_changes(x64):
     assert ours["spikes"].sum() == 0.0 and ours["iampa"][1] > 1e-12
 
 
+@pytest.mark.slow
 def test_transforms(x64):
     mod, events = random_network(1, n=4, num_events=15, duration=0.08)
     mod = eqx.tree_at(lambda m: m.solver, mod, eqpool.EventDriven(max_spikes=64, max_steps=4096))

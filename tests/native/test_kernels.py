@@ -8,6 +8,7 @@ import pytest
 
 import eqpool
 from eqpool import _native
+from tests.helpers import mostly_slow
 
 
 FOUR = ("ampa", "gaba", "nmda", "shunt")
@@ -120,7 +121,7 @@ def test_dynapsim(synapses, surrogate, x64):
     assert_same(scan, kernel, 1e-9)
 
 
-@pytest.mark.parametrize("activation", ["relu", "lrelu", "tanh", "sigmoid"])
+@pytest.mark.parametrize("activation", mostly_slow(["tanh", "relu", "lrelu", "sigmoid"], 1))
 def test_rate(activation, x64):
     mod = rate(activation)
     x = jnp.asarray(np.random.default_rng(0).normal(size=(2, 50, 7)))
@@ -129,6 +130,7 @@ def test_rate(activation, x64):
     assert_same(scan, kernel, 1e-12)
 
 
+@pytest.mark.slow
 def test_feed_forward(x64):
     mod, x = dynapsim(has_rec=False), spiking_input(70, 7)
     scan, kernel = both(lambda: everything(mod, ["Itau_mem", "Iscale"], x))

@@ -16,8 +16,9 @@ import eqpool
 
 ROOT = pathlib.Path(__file__).parents[2]
 
-CHECKS = ["a_batch_that_xla_divides", "silicon_neurons_over_devices"]
+CHECKS = ["silicon_neurons_over_devices"]
 LONG_CHECKS = [
+    "a_batch_that_xla_divides",
     "a_batch_of_the_zoo_over_devices",
     "a_batch_of_silicon_neurons_over_devices",
     "state_and_record_over_devices",

@@ -38,7 +38,7 @@ def test_run_and_gradient_are_those_of_dense_weights(name):
         assert found.w_rec.sources is None and found.w_rec.by_target is None
 
 
-@pytest.mark.parametrize("name", mostly_slow(["rate", "four types"], 1))
+@pytest.mark.parametrize("name", mostly_slow(["rate", "four types"], 0))
 def test_forward_mode_and_vmap_over_values(name):
     case = CASES[name]
     sparse, dense = case.make(case.matrix), case.make(case.dense)
