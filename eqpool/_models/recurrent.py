@@ -44,9 +44,19 @@ class AbstractKernel(eqx.Module):
 
     @abc.abstractmethod
     def pulled_back(
-        self, grid: Any, varied: Any, weights: Any, kept: PyTree, drive: Array, bars: Any
-    ) -> tuple[Any, PyTree, Array]:
-        """Cotangents of the leaves of `varied`, a part of `grid`, of start and drive."""
+        self,
+        grid: Any,
+        varied: Any,
+        weights: Any,
+        kept: PyTree,
+        drive: Array,
+        bars: Any,
+        train_weights: bool,
+    ) -> tuple[Any, Array | None, PyTree, Array]:
+        """Cotangents of the leaves of `varied`, a part of `grid`, and of the others.
+
+        Those of the weights, if wanted, are of the weights as a change of the drive.
+        """
 
 
 class AbstractGrid(eqx.Module):
@@ -104,27 +114,41 @@ def _jvp(primals: Any, tangents: Any) -> Any:
     train_weights = bool(jax.tree.leaves(weights_dot))
     if drive_dot is None and (train_weights or kernel is not None):
         drive_dot = jnp.zeros_like(drive)
-    dots = (grid_dot, start_dot, drive_dot)
+    # A kernel sums the gradient of each batch element by itself, if that is not larger than
+    # the gradient wrt the input.
+    if kernel is not None and drive.shape[-1] <= len(drive):
+        dots = (grid_dot, weights_dot, start_dot, drive_dot)
+        out, derivative = _linearised_kernel(kernel, grid, weights, start, drive, dots)
+        return out, derivative(dots)
+    dots = (grid_dot, None, start_dot, drive_dot)
     if kernel is None:
         out, derivative = _linearised_scan(grid, weights, start, drive, dots)
     else:
         out, derivative = _linearised_kernel(kernel, grid, weights, start, drive, dots)
     if train_weights:
-        emitted = jnp.concatenate([grid.emitted(start)[None], out[1][:-1]])
         # What of sparse weights is an index has no tangent, and stays.
-        by_weights = arriving(emitted, eqx.combine(weights_dot, weights), drive.shape)
+        changed = eqx.combine(weights_dot, weights)
+        by_weights = _by_weights(grid, changed, start, out[1], drive.shape)
         drive_dot = by_weights if drive_dot is None else drive_dot + by_weights
-    return out, derivative((grid_dot, start_dot, drive_dot))
+    return out, derivative((grid_dot, None, start_dot, drive_dot))
+
+
+def _by_weights(
+    grid: AbstractGrid, weights: Any, start: PyTree, emitted: Array, shape: tuple[int, ...]
+) -> Array:
+    """What arrives over the weights in all steps."""
+    before = jnp.concatenate([grid.emitted(start)[None], emitted[:-1]])
+    return arriving(before, weights, shape)
 
 
 def _linearised_scan(
     grid: AbstractGrid, weights: Weights, start: PyTree, drive: Array, dots: Any
 ) -> tuple[Outcome, Callable[[Any], Any]]:
-    primals = (grid, start, drive)
+    primals = (grid, None, start, drive)
     varied, fixed = eqx.partition(primals, _given(dots))
 
     def scan(varied: Any) -> Any:
-        grid, start, drive = eqx.combine(varied, fixed)
+        grid, _, start, drive = eqx.combine(varied, fixed)
         return grid.scan(weights, start, drive)
 
     return jax.linearize(scan, varied)
@@ -140,27 +164,35 @@ def _linearised_kernel(
 ) -> tuple[Outcome, Callable[[Any], Any]]:
     out, kept = _run_keeping(kernel, grid, weights, start, drive)
     varies = _given(dots[0])
+    train_weights = dots[1] is not None
     arrays, static = eqx.partition(grid, eqx.is_array)
 
     def forward(residuals: Any, dots: Any) -> Any:
-        arrays, weights, kept, drive = residuals
-        return kernel.pushed_forward(eqx.combine(arrays, static), weights, kept, drive, dots)
+        arrays, weights, start, emitted, kept, drive = residuals
+        grid_dot, weights_dot, start_dot, drive_dot = dots
+        grid = eqx.combine(arrays, static)
+        if train_weights:
+            drive_dot += _by_weights(grid, weights_dot, start, emitted, drive.shape)
+        dots = (grid_dot, start_dot, drive_dot)
+        return kernel.pushed_forward(grid, weights, kept, drive, dots)
 
     def transposed(residuals: Any, bars: Any) -> Any:
-        arrays, weights, kept, drive = residuals
+        arrays, weights, _, _, kept, drive = residuals
         grid = eqx.combine(arrays, static)
-        return kernel.pulled_back(grid, eqx.filter(grid, varies), weights, kept, drive, bars)
+        varied = eqx.filter(grid, varies)
+        return kernel.pulled_back(grid, varied, weights, kept, drive, bars, train_weights)
 
     def derivative(dots: Any) -> Any:
-        grid_dot, start_dot, drive_dot = dots
+        grid_dot, weights_dot, start_dot, drive_dot = dots
         start_dot = jax.tree.map(
             lambda dot, x: jnp.zeros_like(x) if dot is None else dot,
             start_dot,
             start,
             is_leaf=lambda dot: dot is None,
         )
-        residuals = (arrays, weights, kept, drive)
-        return linear_map(forward, transposed, residuals, (grid_dot, start_dot, drive_dot), out)
+        residuals = (arrays, weights, start, out[1], kept, drive)
+        dots = (grid_dot, weights_dot, start_dot, drive_dot)
+        return linear_map(forward, transposed, residuals, dots, out)
 
     return out, derivative
 

@@ -179,6 +179,54 @@ inline void add_products(T* sum, const T* matrix, size_t n, const T* __restrict 
   }
 }
 
+// Adds weight[k] times x to row number index[k] of a matrix, for all k < count.
+template <typename T>
+inline void add_to_rows(T* matrix, size_t n, const T* __restrict x, const uint32_t* index,
+                        const T* weight, size_t count) {
+  for (size_t k = 0; k < count; ++k) {
+    T* __restrict row = matrix + index[k] * n;
+    const T w = weight[k];
+#pragma omp simd
+    for (size_t j = 0; j < n; ++j) row[j] += w * x[j];
+  }
+}
+
+// Adds a^T b to a matrix (n, n); a and b have n columns. Tiles of the result stay in registers.
+template <typename T>
+inline void add_product_of_columns(T* matrix, const T* a, const T* b, size_t rows, size_t n) {
+  typedef T Line __attribute__((vector_size(64)));  // of GCC and Clang
+  constexpr size_t kHigh = 8, kWide = sizeof(Line) / sizeof(T);
+  const size_t high = n / kHigh * kHigh, wide = n / kWide * kWide;
+  for (size_t j = 0; j < wide; j += kWide) {
+    for (size_t i = 0; i < high; i += kHigh) {
+      T* to = matrix + i * n + j;
+      Line tile[kHigh] = {}, x;
+      for (size_t s = 0; s < rows; ++s) {
+        std::memcpy(&x, b + s * n + j, sizeof(x));
+        const T* w = a + s * n + i;
+#pragma GCC unroll 8
+        for (size_t r = 0; r < kHigh; ++r) tile[r] += w[r] * x;
+      }
+#pragma GCC unroll 8
+      for (size_t r = 0; r < kHigh; ++r) {
+        std::memcpy(&x, to + r * n, sizeof(x));
+        x += tile[r];
+        std::memcpy(to + r * n, &x, sizeof(x));
+      }
+    }
+  }
+  // What is left at the right, then below.
+  for (size_t s = 0; s < rows; ++s) {
+    const T* __restrict x = b + s * n;
+    for (size_t i = 0; i < n; ++i) {
+      T* __restrict to = matrix + i * n;
+      const T w = a[s * n + i];
+#pragma omp simd
+      for (size_t c = i < high ? wide : 0; c < n; ++c) to[c] += w * x[c];
+    }
+  }
+}
+
 // The places where x is not zero, and their number.
 template <typename T>
 inline size_t nonzero(const T* x, size_t n, uint32_t* index, T* value) {

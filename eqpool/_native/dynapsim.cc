@@ -336,13 +336,14 @@ struct Run {
         states((setting.synapses + kStates) * setting.n), rows(states + setting.n),
         arriving(width), index(width), fired(width) {}
 
-  // `arriving` = input and what spikes bring.
-  void arrive(const T* drive, const T* state) {
+  // `arriving` = input and what spikes bring. The number of neurons that fired.
+  size_t arrive(const T* drive, const T* state) {
     std::memcpy(arriving.data(), drive, width * sizeof(T));
-    if (weights == nullptr) return;
+    if (weights == nullptr) return 0;
     const size_t count =
         nonzero(state + width + kSpikes * s.n, s.n, index.data(), fired.data());
     add_rows(arriving.data(), weights, width, index.data(), fired.data(), count);
+    return count;
   }
 
   void step(const T* drive, const T* state, T* next) {
@@ -369,12 +370,13 @@ struct Run {
   template <bool kConstants>
   void transposed(size_t steps, size_t segment, const T* weights_transposed, const T* saved,
                   const T* drive, const T* spikes_bar, const T* end_bar, const T* record_bar,
-                  T* constants_bar, T* start_bar, T* drive_bar) {
+                  T* constants_bar, T* weights_bar, T* start_bar, T* drive_bar) {
     std::vector<T> states_of_segment((segment + 1) * rows), slope(s.n), unused(s.n);
     T* bar = start_bar;
     std::memcpy(bar, end_bar, states * sizeof(T));
     if (kConstants)
       std::memset(constants_bar, 0, (s.synapses * kPerSynapse + kOthers) * s.n * sizeof(T));
+    if (weights_bar != nullptr) std::memset(weights_bar, 0, s.n * width * sizeof(T));
     const T* arriving_bar = nullptr;  // of the step after
     for (size_t last = steps; last > 0;) {
       const size_t first = (last - 1) / segment * segment;
@@ -389,12 +391,14 @@ struct Run {
         back(weights_transposed, arriving_bar, bar);
         add(bar + width + kSpikes * s.n, spikes_bar + t * s.n, s.n);
         if (record_bar != nullptr) add(bar, record_bar + t * states, states);
-        arrive(drive + t * width, now);
+        const size_t count = arrive(drive + t * width, now);
         neurons.template membrane_transposed<kConstants>(
             now, now + rows, slope.data(), bar, constants_bar + s.synapses * kPerSynapse * s.n,
             unused.data());
         neurons.template charge_transposed<kConstants>(now, arriving.data(), bar,
                                                        drive_bar + t * width, constants_bar);
+        if (weights_bar != nullptr)
+          add_to_rows(weights_bar, width, drive_bar + t * width, index.data(), fired.data(), count);
         arriving_bar = drive_bar + t * width;
       }
       last = first;
@@ -463,11 +467,12 @@ ffi::Error transposed(ffi::ThreadPool pool, ffi::AnyBuffer constants, ffi::AnyBu
                       ffi::AnyBuffer weights_transposed, ffi::AnyBuffer saved, ffi::AnyBuffer drive, ffi::AnyBuffer spikes_bar,
                       ffi::AnyBuffer end_bar, ffi::AnyBuffer record_bar,
                       ffi::Result<ffi::AnyBuffer> constants_bar,
+                      ffi::Result<ffi::AnyBuffer> weights_bar,
                       ffi::Result<ffi::AnyBuffer> start_bar, ffi::Result<ffi::AnyBuffer> drive_bar,
                       int64_t types, double max_spikes, int64_t segment, int64_t surrogate,
                       bool detach_reset) {
   const View c(constants), w(weights), wt(weights_transposed), v(saved), d(drive), yb(spikes_bar), eb(end_bar),
-      rb(record_bar), cb(*constants_bar), sb(*start_bar), db(*drive_bar);
+      rb(record_bar), cb(*constants_bar), wb(*weights_bar), sb(*start_bar), db(*drive_bar);
   const Setting set = setting(c.columns, types, max_spikes, surrogate, detach_reset, cb.rows > 0);
   const auto batch = db.dims;
   return with_types(types, [&](auto all) {
@@ -477,7 +482,7 @@ ffi::Error transposed(ffi::ThreadPool pool, ffi::AnyBuffer constants, ffi::AnyBu
         run.template transposed<decltype(with_constants)::value>(
             d.rows, segment, wt.of(i, batch), v.of(i, batch),
             d.of(i, batch), yb.of(i, batch), eb.of(i, batch), rb.of(i, batch),
-            cb.of(i, batch), sb.of(i, batch), db.of(i, batch));
+            cb.of(i, batch), wb.of(i, batch), sb.of(i, batch), db.of(i, batch));
       };
       if (set.with_constants) call(std::true_type{});
       else call(std::false_type{});
@@ -501,7 +506,7 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(
         .Ctx<ffi::ThreadPool>()
         .Arg<ffi::AnyBuffer>().Arg<ffi::AnyBuffer>().Arg<ffi::AnyBuffer>().Arg<ffi::AnyBuffer>()
         .Arg<ffi::AnyBuffer>().Arg<ffi::AnyBuffer>().Arg<ffi::AnyBuffer>().Arg<ffi::AnyBuffer>()
-        .Ret<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>()
+        .Ret<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>()
         .Attr<int64_t>("types").Attr<double>("max_spikes").Attr<int64_t>("segment")
         .Attr<int64_t>("surrogate").Attr<bool>("detach_reset"));
 

@@ -52,7 +52,7 @@ struct Run {
   }
 
   void forward(size_t steps, const Real* start, const Real* drive, Real* rate, Real* end,
-               Real* states, Real* arriving) {
+               Real* states) {
     std::vector<Real> x(start, start + n), first(n);
     rates(x.data(), first.data());
     const Real* before = first.data();
@@ -66,7 +66,6 @@ struct Run {
       rates(x.data(), rate + t * n);
       before = rate + t * n;
       if (states != nullptr) std::memcpy(states + t * n, x.data(), n * sizeof(Real));
-      if (arriving != nullptr) std::memcpy(arriving + t * n, sum.data(), n * sizeof(Real));
     }
     std::memcpy(end, x.data(), n * sizeof(Real));
   }
@@ -80,33 +79,37 @@ struct Run {
 
   void transposed(size_t steps, const Real* weights_transposed, const Real* start,
                   const Real* states, const Real* rate, const Real* rate_bar, const Real* end_bar,
-                  const Real* states_bar, const Real* arriving_bar, Real* constants_bar,
+                  const Real* states_bar, Real* constants_bar, Real* weights_bar,
                   Real* start_bar, Real* drive_bar) {
     std::memcpy(start_bar, end_bar, n * sizeof(Real));
     std::memset(constants_bar, 0, 2 * n * sizeof(Real));
+    if (weights_bar != nullptr) std::memset(weights_bar, 0, n * n * sizeof(Real));
     std::vector<Real> first(n), zero(n, Real(0));
+    rates(start, first.data());
+    size_t last = steps;  // the steps from here on are in `weights_bar`
     for (size_t t = steps; t-- > 0;) {
       activate_transposed(weights_transposed, t + 1 < steps ? drive_bar + (t + 1) * n : nullptr,
-                          arriving_bar && t + 1 < steps ? arriving_bar + (t + 1) * n : nullptr,
                           rate + t * n, rate_bar + t * n, constants_bar, start_bar);
       move_transposed(states + t * n, t > 0 ? states + (t - 1) * n : start,
                       states_bar ? states_bar + t * n : zero.data(), constants_bar, start_bar,
                       drive_bar + t * n);
+      // Many steps at once, while they are in the cache.
+      if (weights_bar != nullptr && t > 0 && (last - t == 64 || t == 1)) {
+        add_product_of_columns(weights_bar, rate + (t - 1) * n, drive_bar + t * n, last - t, n);
+        last = t;
+      }
     }
-    rates(start, first.data());
-    activate_transposed(weights_transposed, drive_bar, arriving_bar, first.data(), zero.data(),
-                        constants_bar, start_bar);
+    if (weights_bar != nullptr) add_product_of_columns(weights_bar, first.data(), drive_bar, 1, n);
+    activate_transposed(weights_transposed, drive_bar, first.data(), zero.data(), constants_bar,
+                        start_bar);
   }
 
   // Through the activation after a step, given what the next step passes back.
-  void activate_transposed(const Real* weights_transposed, const Real* next, const Real* recorded,
+  void activate_transposed(const Real* weights_transposed, const Real* next,
                            const Real* __restrict rate, const Real* __restrict rate_bar,
                            Real* __restrict constants_bar, Real* __restrict bar) {
     std::fill(sum.begin(), sum.end(), Real(0));
-    if (weights != nullptr && next != nullptr) {
-      back(weights_transposed, next, rate);
-      if (recorded != nullptr) back(weights_transposed, recorded, rate);
-    }
+    if (weights != nullptr && next != nullptr) back(weights_transposed, next, rate);
     const Real* __restrict passed = sum.data();
     Real* __restrict threshold_bar = constants_bar + kThreshold * n;
 #pragma omp simd
@@ -119,7 +122,8 @@ struct Run {
 
   // sum += weights @ x, where somebody asks for it.
   void back(const Real* weights_transposed, const Real* x, const Real* rate) {
-    if (kKind == kRelu) {  // a silent neuron passes nothing on
+    // A silent neuron passes nothing on. Fewer rows are worth it if they come from far.
+    if (kKind == kRelu && n * n * sizeof(Real) > size_t(1) << 17) {
       const size_t count = nonzero(rate, n, index.data(), value.data());
       add_products(sum.data(), weights, n, x, index.data(), count);
     } else {
@@ -164,14 +168,13 @@ ffi::Error with_activation(int64_t kind, const F& f) {
 ffi::Error forward(ffi::ThreadPool pool, ffi::AnyBuffer constants, ffi::AnyBuffer weights,
                    ffi::AnyBuffer start, ffi::AnyBuffer drive, ffi::Result<ffi::AnyBuffer> rate,
                    ffi::Result<ffi::AnyBuffer> end, ffi::Result<ffi::AnyBuffer> states,
-                   ffi::Result<ffi::AnyBuffer> arriving, int64_t kind) {
-  const View c(constants), w(weights), s(start), d(drive), y(*rate), e(*end), x(*states),
-      r(*arriving);
+                   int64_t kind) {
+  const View c(constants), w(weights), s(start), d(drive), y(*rate), e(*end), x(*states);
   return with_activation(kind, [&](auto activation) {
     for_each(pool, y.runs(), [&](size_t i) {
       Run<decltype(activation)::value> run(c.columns, c.of(i, y.dims), w.of(i, y.dims));
       run.forward(d.rows, s.of(i, y.dims), d.of(i, y.dims), y.of(i, y.dims), e.of(i, y.dims),
-                  x.of(i, y.dims), r.of(i, y.dims));
+                  x.of(i, y.dims));
     });
   });
 }
@@ -180,18 +183,19 @@ ffi::Error transposed(ffi::ThreadPool pool, ffi::AnyBuffer constants, ffi::AnyBu
                       ffi::AnyBuffer weights_transposed, ffi::AnyBuffer start,
                       ffi::AnyBuffer states, ffi::AnyBuffer rate, ffi::AnyBuffer rate_bar,
                       ffi::AnyBuffer end_bar, ffi::AnyBuffer states_bar,
-                      ffi::AnyBuffer arriving_bar, ffi::Result<ffi::AnyBuffer> constants_bar,
+                      ffi::Result<ffi::AnyBuffer> constants_bar,
+                      ffi::Result<ffi::AnyBuffer> weights_bar,
                       ffi::Result<ffi::AnyBuffer> start_bar, ffi::Result<ffi::AnyBuffer> drive_bar,
                       int64_t kind) {
   const View c(constants), w(weights), wt(weights_transposed), s(start), x(states), y(rate),
-      yb(rate_bar), eb(end_bar), xb(states_bar), rb(arriving_bar), cb(*constants_bar),
+      yb(rate_bar), eb(end_bar), xb(states_bar), cb(*constants_bar), wb(*weights_bar),
       sb(*start_bar), db(*drive_bar);
   return with_activation(kind, [&](auto activation) {
     for_each(pool, db.runs(), [&](size_t i) {
       const auto all = db.dims;
       Run<decltype(activation)::value> run(c.columns, c.of(i, all), w.of(i, all));
       run.transposed(y.rows, wt.of(i, all), s.of(i, all), x.of(i, all), y.of(i, all),
-                     yb.of(i, all), eb.of(i, all), xb.of(i, all), rb.of(i, all), cb.of(i, all),
+                     yb.of(i, all), eb.of(i, all), xb.of(i, all), cb.of(i, all), wb.of(i, all),
                      sb.of(i, all), db.of(i, all));
     });
   });
@@ -204,7 +208,7 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(
     ffi::Ffi::Bind()
         .Ctx<ffi::ThreadPool>()
         .Arg<ffi::AnyBuffer>().Arg<ffi::AnyBuffer>().Arg<ffi::AnyBuffer>().Arg<ffi::AnyBuffer>()
-        .Ret<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>()
+        .Ret<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>()
         .Attr<int64_t>("activation"));
 
 XLA_FFI_DEFINE_HANDLER_SYMBOL(
@@ -213,8 +217,8 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(
         .Ctx<ffi::ThreadPool>()
         .Arg<ffi::AnyBuffer>().Arg<ffi::AnyBuffer>().Arg<ffi::AnyBuffer>().Arg<ffi::AnyBuffer>()
         .Arg<ffi::AnyBuffer>().Arg<ffi::AnyBuffer>().Arg<ffi::AnyBuffer>().Arg<ffi::AnyBuffer>()
-        .Arg<ffi::AnyBuffer>().Arg<ffi::AnyBuffer>()
-        .Ret<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>()
+        .Arg<ffi::AnyBuffer>()
+        .Ret<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>()
         .Attr<int64_t>("activation"));
 
 }  // namespace eqpool

@@ -131,6 +131,27 @@ def test_rate(activation, x64):
 
 
 @pytest.mark.slow
+def test_gradient_of_the_record_wrt_weights():
+    """`rec_input` depends on the weights by itself, not only through the rates."""
+    mod = rate("tanh")
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(9, 7)), jnp.float32)
+
+    def loss(w_rec):
+        return jnp.sum(mod.set_attributes({"w_rec": w_rec})(x, record=True)[2]["rec_input"])
+
+    def plain(w_rec):
+        state, result = mod.x, 0.0
+        for now in x:
+            rate = jnp.tanh(state - mod.threshold)
+            result += jnp.sum(rate @ w_rec)
+            state += mod.dt / mod.tau * (now + mod.bias + rate @ w_rec - state)
+        return result
+
+    scan, kernel = both(lambda: jax.grad(loss)(mod.w_rec))
+    for gradient in (scan, kernel):
+        assert_same(jax.grad(plain)(mod.w_rec), gradient, 1e-5)
+
+
 def test_feed_forward(x64):
     mod, x = dynapsim(has_rec=False), spiking_input(70, 7)
     scan, kernel = both(lambda: everything(mod, ["Itau_mem", "Iscale"], x))

@@ -121,7 +121,8 @@ class Kernel(AbstractKernel):
         kept: Float[Array, "C S"],
         drive: Float[Array, "T *K N"],
         bars: Outcome,
-    ) -> tuple[Any, Carry, Array]:
+        train_weights: bool,
+    ) -> tuple[Any, Array | None, Carry, Array]:
         """By the kernel that goes back, segment after segment."""
         layout = _Layout(grid, drive.shape)
         end_bar, spikes_bar, recorded_bar = bars
@@ -131,7 +132,8 @@ class Kernel(AbstractKernel):
             record_bar = jnp.zeros((0, layout.size), drive.dtype)
         wanted = bool(jax.tree.leaves(varied))
         values, pull = jax.vjp(lambda varied: constants(eqx.combine(varied, grid)), varied)
-        values_bar, start_bar, drive_bar = _native.call(
+        width = drive.size // layout.steps
+        values_bar, weights_bar, start_bar, drive_bar = _native.call(
             "eqpool_dynapsim_transposed",
             (
                 values,
@@ -145,15 +147,20 @@ class Kernel(AbstractKernel):
             ),
             (
                 values.shape if wanted else (0, layout.neurons),
+                (layout.neurons if train_weights else 0, width),
                 (layout.states, layout.neurons),
-                (layout.steps, drive.size // layout.steps),
+                (layout.steps, width),
             ),
             surrogate=np.int64(SURROGATES.index(type(grid.surrogate))),
             detach_reset=np.bool_(grid.surrogate.detach_reset),
             **layout.attributes(grid.surrogate),
         )
         varied_bar = pull(values_bar)[0] if wanted else varied
-        return varied_bar, layout.carry(start_bar), drive_bar.reshape(drive.shape)
+        if weights is None or not train_weights:
+            weights_bar = None
+        else:
+            weights_bar = weights_bar.reshape(weights.shape)
+        return varied_bar, weights_bar, layout.carry(start_bar), drive_bar.reshape(drive.shape)
 
 
 class _Staircase(AbstractSurrogate):

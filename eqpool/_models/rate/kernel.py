@@ -50,19 +50,17 @@ class Kernel(AbstractKernel):
     ) -> tuple[Outcome, Kept]:
         """The run, and if wanted its states."""
         steps, n = drive.shape
-        rate, end, x, arriving = _native.call(
+        rate, end, x = _native.call(
             "eqpool_rate_forward",
             (constants(grid, n), _matrix(weights, drive.dtype), start[None], drive),
             (
                 (steps, n),
                 (1, n),
                 (steps if keep or grid.record else 0, n),
-                (steps if grid.record else 0, n),
             ),
             activation=_number(grid),
         )
-        recorded = {"x": x, "rec_input": arriving} if grid.record else {}
-        return (end[0], rate, recorded), Kept(start, x, rate)
+        return (end[0], rate, {"x": x} if grid.record else {}), Kept(start, x, rate)
 
     def pushed_forward(
         self,
@@ -95,13 +93,14 @@ class Kernel(AbstractKernel):
         kept: Kept,
         drive: Float[Array, "T N"],
         bars: Outcome,
-    ) -> tuple[Any, Array, Array]:
+        train_weights: bool,
+    ) -> tuple[Any, Array | None, Array, Array]:
         """By the kernel that goes back."""
         end_bar, rate_bar, recorded_bar = bars
         n = drive.shape[1]
         none = jnp.zeros((0, n), drive.dtype)
         values, pull = jax.vjp(lambda varied: constants(eqx.combine(varied, grid), n), varied)
-        values_bar, start_bar, drive_bar = _native.call(
+        values_bar, weights_bar, start_bar, drive_bar = _native.call(
             "eqpool_rate_transposed",
             (
                 values,
@@ -113,12 +112,11 @@ class Kernel(AbstractKernel):
                 rate_bar,
                 end_bar[None],
                 recorded_bar.get("x", none),
-                recorded_bar.get("rec_input", none),
             ),
-            (values.shape, (1, n), drive.shape),
+            (values.shape, (n if train_weights else 0, n), (1, n), drive.shape),
             activation=_number(grid),
         )
-        return pull(values_bar)[0], start_bar[0], drive_bar
+        return pull(values_bar)[0], weights_bar if train_weights else None, start_bar[0], drive_bar
 
 
 def constants(grid: Any, n: int) -> Float[Array, "2 N"]:

@@ -26,7 +26,7 @@ from ..._sparse import SparseWeights
 from ..._types import Activation, Key, NestedDict, PerNeuron
 from ...graph import RateNeurons, Wiring
 from ..recurrent import as_weights
-from .simulate import grid_of, RateField, simulate
+from .simulate import grid_of, RateField, recurrent_input, simulate
 
 
 ACTIVATIONS: dict[str, Activation] = {
@@ -219,7 +219,7 @@ class RateJax(AbstractModule):
 
     def recurrent_input(self, x: Float[Array, " N"]) -> Float[Array, " N"]:
         """`H(x, threshold) @ w_rec`, or zeros in a feed-forward layer."""
-        return grid_of(self).recurrent_input(as_weights(self.w_rec), x)
+        return recurrent_input(grid_of(self).emitted(x), as_weights(self.w_rec))
 
     def run(
         self, input_data: Float[Array, "T N"], record: bool

@@ -27,7 +27,12 @@ def simulate(
     # With stages inside a step, rates arrive that are none of the grid's.
     euler = isinstance(mod.solver, (ForwardEuler, RockpoolEuler))
     scan = run_recurrent if euler else Grid.scan
-    x, rate, recorded = scan(grid, as_weights(mod.w_rec), mod.x.astype(drive.dtype), drive)
+    weights, start = as_weights(mod.w_rec), mod.x.astype(drive.dtype)
+    x, rate, recorded = scan(grid, weights, start, drive)
+    if record:
+        # Not by the scan, whose rule for the derivative wrt weights knows only of the drive.
+        before = jnp.concatenate([grid.emitted(start)[None], rate])[:-1]
+        recorded["rec_input"] = recurrent_inputs(before, weights)
     return rate, {"x": x, "rng_key": rng_key}, recorded
 
 
@@ -46,23 +51,18 @@ class Grid(AbstractGrid):
     dt: Float[Array, ""]
     record: bool = eqx.field(static=True)
 
-    def recurrent_input(self, weights: Weights, x: Float[Array, " N"]) -> Float[Array, " N"]:
-        """`H(x, threshold) @ w_rec`, or zeros in a feed-forward layer."""
-        return jnp.zeros_like(x) if weights is None else self.emitted(x) @ weights
-
     def scan(
         self, weights: Weights, start: Float[Array, " N"], drive: Float[Array, "T N"]
     ) -> Outcome:
         """All steps: the last state, rates and record."""
 
-        def step(x: Array, drive: Array) -> tuple[Array, tuple[Array, NestedDict]]:
-            recorded = {"rec_input": self.recurrent_input(weights, x)} if self.record else {}
+        def step(x: Array, drive: Array) -> tuple[Array, Array]:
             x = self.solver.step(RateField(self, weights), self.dt, x, drive)
-            return x, (x, recorded)
+            return x, x
 
-        end, (x, recorded) = scan_steps(step, start, drive)
+        end, x = scan_steps(step, start, drive)
         rate = jax.vmap(self.activation, (0, None))(x, self.threshold)
-        return end, rate, recorded | ({"x": x} if self.record else {})
+        return end, rate, {"x": x} if self.record else {}
 
     def emitted(self, start: Float[Array, " N"]) -> Float[Array, " N"]:
         """The rates of a state."""
@@ -82,5 +82,17 @@ class RateField(eqx.Module):
     def __call__(
         self, t: Float[Array, ""], x: Float[Array, " N"], drive: Float[Array, " N"]
     ) -> Float[Array, " N"]:
-        drive = drive + self.grid.recurrent_input(self.weights, x)
+        drive = drive + recurrent_input(self.grid.emitted(x), self.weights)
         return physics.rate_derivative(x, drive, self.grid.tau)
+
+
+def recurrent_input(rate: Float[Array, " N"], weights: Weights) -> Float[Array, " N"]:
+    """`rate @ w_rec`, or zeros in a feed-forward layer."""
+    return jnp.zeros_like(rate) if weights is None else rate @ weights
+
+
+def recurrent_inputs(rate: Float[Array, "T N"], weights: Weights) -> Float[Array, "T N"]:
+    """The same of all steps, each by itself."""
+    if isinstance(weights, Array):
+        return physics.stepwise_product(rate, weights)
+    return scan_steps(lambda _, now: (None, recurrent_input(now, weights)), None, rate)[1]
