@@ -2,6 +2,7 @@
 // and a loop over a batch on XLA's threads.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <bit>
 #include <cmath>
@@ -10,6 +11,7 @@
 #include <cstring>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -22,22 +24,25 @@ namespace ffi = xla::ffi;
 // A library holds one precision; both would take twice the time to compile.
 using Real = EQPOOL_REAL;
 
+// In a loop that is to be vectorised a call that is left to the compiler's discretion is a risk.
+#define EQPOOL_INLINE inline __attribute__((always_inline))
+
 // Maximum and its derivative as XLA has them: NaN of the first stays, a tie counts half.
 template <typename T>
-inline T larger(T x, T bound) {
+EQPOOL_INLINE T larger(T x, T bound) {
   return bound > x ? bound : x;
 }
 template <typename T>
-inline T passes(T x, T bound) {
+EQPOOL_INLINE T passes(T x, T bound) {
   return x > bound ? T(1) : (x == bound ? T(0.5) : T(0));
 }
 
 // In double precision the standard library's; in single precision a range reduction and a minimax
 // polynomial, with an error below 2 units in the last place (tests/native/test_native.py).
-inline double exponential(double x) { return std::exp(x); }
-inline double logarithm(double x) { return std::log(x); }
+EQPOOL_INLINE double exponential(double x) { return std::exp(x); }
+EQPOOL_INLINE double logarithm(double x) { return std::log(x); }
 
-inline float exponential(float x) {
+EQPOOL_INLINE float exponential(float x) {
   float y = x < -87.0f ? -87.0f : x;
   y = y > 88.0f ? 88.0f : y;
   const float n = std::nearbyint(y * 1.44269504088896341f);
@@ -50,7 +55,7 @@ inline float exponential(float x) {
   return p * std::bit_cast<float>((static_cast<int32_t>(n) + 127) << 23);
 }
 
-inline float logarithm(float x) {  // of a positive normal number
+EQPOOL_INLINE float logarithm(float x) {  // of a positive normal number
   const int32_t bits = std::bit_cast<int32_t>(x);
   // The mantissa in [sqrt(1/2), sqrt(2)).
   const int32_t shifted = bits - 0x3f3504f3;
@@ -120,13 +125,75 @@ void for_each(ffi::ThreadPool& pool, size_t count, const Body& body) {
   while (shared->done.load(std::memory_order_acquire) < count) std::this_thread::yield();
 }
 
+// A second thread for the products of a single run. The caller never waits for a part that the
+// helper has not begun: it takes it itself. Each of both always has the same columns, so that its
+// half of a matrix stays in the cache of its core.
+class Team {
+ public:
+  explicit Team(ffi::ThreadPool& pool) : shared_(std::make_shared<Shared>()) {
+    pool.Schedule([shared = shared_] { help(*shared); });
+  }
+  ~Team() { shared_->step.store(kOver, std::memory_order_release); }
+  Team(const Team&) = delete;
+  Team& operator=(const Team&) = delete;
+
+  // Calls part(0) and part(1), side by side if the helper is there.
+  template <typename Part>
+  void split(const Part& part) {
+    Shared& s = *shared_;
+    s.part = &part;
+    s.call = [](const void* part) { (*static_cast<const Part*>(part))(1); };
+    s.step.store(++step_, std::memory_order_release);
+    part(0);
+    uint64_t before = step_ - 1;
+    if (s.claimed.compare_exchange_strong(before, step_)) return part(1);
+    for (int spins = 0; s.done.load(std::memory_order_acquire) != step_; ++spins) pause(spins);
+  }
+
+ private:
+  static constexpr uint64_t kOver = std::numeric_limits<uint64_t>::max();
+
+  struct Shared {
+    std::atomic<uint64_t> step{0}, claimed{0}, done{0};
+    const void* part;  // not touched but by who has claimed the step
+    void (*call)(const void*);
+  };
+
+  static void help(Shared& s) {
+    uint64_t seen = 0;
+    for (int spins = 0;; ++spins) {
+      const uint64_t step = s.step.load(std::memory_order_acquire);
+      if (step == kOver) return;
+      if (step == seen) {
+        pause(spins);
+        continue;
+      }
+      seen = step, spins = 0;
+      uint64_t before = step - 1;
+      if (!s.claimed.compare_exchange_strong(before, step)) continue;
+      s.call(s.part);
+      s.done.store(step, std::memory_order_release);
+    }
+  }
+
+  static void pause(int spins) {
+    if (spins % 1024 == 1023) std::this_thread::yield();
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+  }
+
+  std::shared_ptr<Shared> shared_;
+  uint64_t step_ = 0;
+};
+
 // Adds kRows rows of a matrix at once, so that the sum is loaded and stored less often.
 template <int kRows, typename T>
-inline void add_block(T* __restrict sum, const T* matrix, size_t n, const uint32_t* index,
-                      const T* weight) {
+inline void add_block(T* __restrict sum, const T* matrix, size_t stride, size_t n,
+                      const uint32_t* index, const T* weight) {
   const T* row[kRows];
   T w[kRows];
-  for (int r = 0; r < kRows; ++r) row[r] = matrix + index[r] * n, w[r] = weight[r];
+  for (int r = 0; r < kRows; ++r) row[r] = matrix + index[r] * stride, w[r] = weight[r];
 #pragma omp simd
   for (size_t j = 0; j < n; ++j) {
     T x = w[0] * row[0][j];
@@ -136,20 +203,34 @@ inline void add_block(T* __restrict sum, const T* matrix, size_t n, const uint32
   }
 }
 
+template <typename T>
+inline void add_columns(T* sum, const T* matrix, size_t stride, size_t n, const uint32_t* index,
+                        const T* weight, size_t count) {
+  size_t k = 0;
+  for (; k + 8 <= count; k += 8) add_block<8>(sum, matrix, stride, n, index + k, weight + k);
+  if (count - k >= 4) add_block<4>(sum, matrix, stride, n, index + k, weight + k), k += 4;
+  if (count - k >= 2) add_block<2>(sum, matrix, stride, n, index + k, weight + k), k += 2;
+  if (count - k >= 1) add_block<1>(sum, matrix, stride, n, index + k, weight + k);
+}
+
+// Matrices of fewer bytes, and products of fewer elements, are not worth a second thread.
+constexpr size_t kLargeMatrix = 1 << 20, kWorthATeam = 1 << 15;
+
 // Adds weight[k] times row number index[k] of a matrix to `sum`, for all k < count.
 template <typename T>
 inline void add_rows(T* sum, const T* matrix, size_t n, const uint32_t* index, const T* weight,
-                     size_t count) {
-  size_t k = 0;
-  for (; k + 8 <= count; k += 8) add_block<8>(sum, matrix, n, index + k, weight + k);
-  if (count - k >= 4) add_block<4>(sum, matrix, n, index + k, weight + k), k += 4;
-  if (count - k >= 2) add_block<2>(sum, matrix, n, index + k, weight + k), k += 2;
-  if (count - k >= 1) add_block<1>(sum, matrix, n, index + k, weight + k);
+                     size_t count, Team* team) {
+  if (team == nullptr || count * n < kWorthATeam)
+    return add_columns(sum, matrix, n, n, index, weight, count);
+  const size_t half = n / 2;
+  team->split([&](int part) {
+    const size_t first = part ? half : 0;
+    add_columns(sum + first, matrix + first, n, part ? n - half : half, index, weight, count);
+  });
 }
 
-// Adds the product of row number index[k] of a matrix with x to sum[index[k]], for all k < count.
 template <typename T>
-inline void add_products(T* sum, const T* matrix, size_t n, const T* __restrict x,
+inline void add_some_products(T* sum, const T* matrix, size_t n, const T* __restrict x,
                          const uint32_t* index, size_t count) {
   size_t k = 0;
   for (; k + 4 <= count; k += 4) {  // four at once: one sum alone waits for its own additions
@@ -225,6 +306,28 @@ inline void add_product_of_columns(T* matrix, const T* a, const T* b, size_t row
       for (size_t c = i < high ? wide : 0; c < n; ++c) to[c] += w * x[c];
     }
   }
+}
+
+// Adds the product of row number index[k] of a matrix with x to sum[index[k]], for all k < count.
+template <typename T>
+inline void add_products(T* sum, const T* matrix, size_t n, const T* x, const uint32_t* index,
+                         size_t count, Team* team) {
+  if (team == nullptr || count * n < kWorthATeam)
+    return add_some_products(sum, matrix, n, x, index, count);
+  const size_t half = std::lower_bound(index, index + count, n / 2) - index;
+  team->split([&](int part) {
+    const size_t first = part ? half : 0;
+    add_some_products(sum, matrix, n, x, index + first, part ? count - half : half);
+  });
+}
+
+// A second thread for one run over a large matrix, if there is one to spare.
+template <typename Buffer>
+void gather(std::optional<Team>& team, ffi::ThreadPool& pool, size_t runs,
+            const View<Buffer>& matrix) {
+  if (runs == 1 && pool.num_threads() > 1 &&
+      matrix.rows * matrix.columns * sizeof(Real) >= kLargeMatrix)
+    team.emplace(pool);
 }
 
 // The places where x is not zero, and their number.

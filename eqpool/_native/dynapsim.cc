@@ -331,8 +331,8 @@ struct Neurons {
 // One run, forward or back, with the room it needs.
 template <typename T, bool kAll>
 struct Run {
-  Run(const Setting& setting, const T* constants, const T* weights)
-      : s(setting), neurons(setting, constants), weights(weights), width(setting.synapses * setting.n),
+  Run(const Setting& setting, const T* constants, const T* weights, Team* team)
+      : s(setting), neurons(setting, constants), weights(weights), team(team), width(setting.synapses * setting.n),
         states((setting.synapses + kStates) * setting.n), rows(states + setting.n),
         arriving(width), index(width), fired(width) {}
 
@@ -342,7 +342,7 @@ struct Run {
     if (weights == nullptr) return 0;
     const size_t count =
         nonzero(state + width + kSpikes * s.n, s.n, index.data(), fired.data());
-    add_rows(arriving.data(), weights, width, index.data(), fired.data(), count);
+    add_rows(arriving.data(), weights, width, index.data(), fired.data(), count, team);
     return count;
   }
 
@@ -412,7 +412,7 @@ struct Run {
     if (weights == nullptr || arriving_bar == nullptr) return;
     const size_t count = nonzero(arriving_bar, width, index.data(), fired.data());
     add_rows(bar + width + kSpikes * s.n, weights_transposed, s.n, index.data(), fired.data(),
-             count);
+             count, team);
   }
 
   static void add(T* __restrict sum, const T* __restrict x, size_t n) {
@@ -423,6 +423,7 @@ struct Run {
   const Setting& s;
   Neurons<T, kAll> neurons;
   const T* weights;
+  Team* team;
   size_t width, states, rows;
   std::vector<T> arriving;
   std::vector<uint32_t> index;
@@ -453,9 +454,11 @@ ffi::Error forward(ffi::ThreadPool pool, ffi::AnyBuffer constants, ffi::AnyBuffe
   const View c(constants), w(weights), s(start), d(drive), y(*spikes), e(*end), r(*record), v(*saved);
   const Setting set = setting(c.columns, types, max_spikes, 0, false, false);
   const auto batch = y.dims;
+  std::optional<Team> team;
+  gather(team, pool, y.runs(), w);
   return with_types(types, [&](auto all) {
     for_each(pool, y.runs(), [&](size_t i) {
-      Run<Real, decltype(all)::value> run(set, c.of(i, batch), w.of(i, batch));
+      Run<Real, decltype(all)::value> run(set, c.of(i, batch), w.of(i, batch), team ? &*team : nullptr);
       run.forward(d.rows, segment, s.of(i, batch), d.of(i, batch),
                   y.of(i, batch), e.of(i, batch), r.of(i, batch),
                   v.of(i, batch));
@@ -475,9 +478,11 @@ ffi::Error transposed(ffi::ThreadPool pool, ffi::AnyBuffer constants, ffi::AnyBu
       rb(record_bar), cb(*constants_bar), wb(*weights_bar), sb(*start_bar), db(*drive_bar);
   const Setting set = setting(c.columns, types, max_spikes, surrogate, detach_reset, cb.rows > 0);
   const auto batch = db.dims;
+  std::optional<Team> team;
+  gather(team, pool, db.runs(), w);
   return with_types(types, [&](auto all) {
     for_each(pool, db.runs(), [&](size_t i) {
-      Run<Real, decltype(all)::value> run(set, c.of(i, batch), w.of(i, batch));
+      Run<Real, decltype(all)::value> run(set, c.of(i, batch), w.of(i, batch), team ? &*team : nullptr);
       auto call = [&](auto with_constants) {
         run.template transposed<decltype(with_constants)::value>(
             d.rows, segment, wt.of(i, batch), v.of(i, batch),

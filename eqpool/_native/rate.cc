@@ -10,8 +10,8 @@ enum Constant { kAlpha, kThreshold };  // rows of `constants`: dt/tau and the th
 enum Activation { kRelu, kLeakyRelu, kTanh, kSigmoid };
 
 // Error below 2 units in the last place.
-inline double tangent(double x) { return std::tanh(x); }
-inline float tangent(float x) {
+EQPOOL_INLINE double tangent(double x) { return std::tanh(x); }
+EQPOOL_INLINE float tangent(float x) {
   const float size = std::abs(x), z = x * x;
   float p = -5.70498872745e-3f * z + 2.06390887954e-2f;
   p = p * z - 5.37397155531e-2f;
@@ -23,7 +23,7 @@ inline float tangent(float x) {
 }
 
 template <Activation kKind>
-inline Real activation(Real x) {
+EQPOOL_INLINE Real activation(Real x) {
   if constexpr (kKind == kRelu) return x > Real(0) ? x : Real(0);
   if constexpr (kKind == kLeakyRelu) return (x >= Real(0) ? Real(1) : Real(0.01)) * x;
   if constexpr (kKind == kTanh) return tangent(x);
@@ -32,7 +32,7 @@ inline Real activation(Real x) {
 
 // Its derivative, from its value.
 template <Activation kKind>
-inline Real slope(Real rate) {
+EQPOOL_INLINE Real slope(Real rate) {
   if constexpr (kKind == kRelu) return rate > Real(0) ? Real(1) : Real(0);
   if constexpr (kKind == kLeakyRelu) return rate >= Real(0) ? Real(1) : Real(0.01);
   if constexpr (kKind == kTanh) return Real(1) - rate * rate;
@@ -41,9 +41,9 @@ inline Real slope(Real rate) {
 
 template <Activation kKind>
 struct Run {
-  Run(size_t n, const Real* constants, const Real* weights)
+  Run(size_t n, const Real* constants, const Real* weights, Team* team)
       : n(n), alpha(constants + kAlpha * n), threshold(constants + kThreshold * n),
-        weights(weights), sum(n), index(n), value(n) {}
+        weights(weights), team(team), sum(n), index(n), value(n) {}
 
   void rates(const Real* __restrict x, Real* __restrict rate) const {
     const Real* __restrict theta = threshold;
@@ -60,7 +60,7 @@ struct Run {
       std::fill(sum.begin(), sum.end(), Real(0));
       if (weights != nullptr) {
         const size_t count = nonzero(before, n, index.data(), value.data());
-        add_rows(sum.data(), weights, n, index.data(), value.data(), count);
+        add_rows(sum.data(), weights, n, index.data(), value.data(), count, team);
       }
       move(x.data(), drive + t * n);
       rates(x.data(), rate + t * n);
@@ -125,10 +125,10 @@ struct Run {
     // A silent neuron passes nothing on. Fewer rows are worth it if they come from far.
     if (kKind == kRelu && n * n * sizeof(Real) > size_t(1) << 17) {
       const size_t count = nonzero(rate, n, index.data(), value.data());
-      add_products(sum.data(), weights, n, x, index.data(), count);
+      add_products(sum.data(), weights, n, x, index.data(), count, team);
     } else {
       const size_t count = nonzero(x, n, index.data(), value.data());
-      add_rows(sum.data(), weights_transposed, n, index.data(), value.data(), count);
+      add_rows(sum.data(), weights_transposed, n, index.data(), value.data(), count, team);
     }
   }
 
@@ -148,6 +148,7 @@ struct Run {
 
   size_t n;
   const Real *alpha, *threshold, *weights;
+  Team* team;
   std::vector<Real> sum;
   std::vector<uint32_t> index;
   std::vector<Real> value;
@@ -170,9 +171,12 @@ ffi::Error forward(ffi::ThreadPool pool, ffi::AnyBuffer constants, ffi::AnyBuffe
                    ffi::Result<ffi::AnyBuffer> end, ffi::Result<ffi::AnyBuffer> states,
                    int64_t kind) {
   const View c(constants), w(weights), s(start), d(drive), y(*rate), e(*end), x(*states);
+  std::optional<Team> team;
+  gather(team, pool, y.runs(), w);
   return with_activation(kind, [&](auto activation) {
     for_each(pool, y.runs(), [&](size_t i) {
-      Run<decltype(activation)::value> run(c.columns, c.of(i, y.dims), w.of(i, y.dims));
+      Run<decltype(activation)::value> run(c.columns, c.of(i, y.dims), w.of(i, y.dims),
+                                             team ? &*team : nullptr);
       run.forward(d.rows, s.of(i, y.dims), d.of(i, y.dims), y.of(i, y.dims), e.of(i, y.dims),
                   x.of(i, y.dims));
     });
@@ -190,10 +194,13 @@ ffi::Error transposed(ffi::ThreadPool pool, ffi::AnyBuffer constants, ffi::AnyBu
   const View c(constants), w(weights), wt(weights_transposed), s(start), x(states), y(rate),
       yb(rate_bar), eb(end_bar), xb(states_bar), cb(*constants_bar), wb(*weights_bar),
       sb(*start_bar), db(*drive_bar);
+  std::optional<Team> team;
+  gather(team, pool, db.runs(), w);
   return with_activation(kind, [&](auto activation) {
     for_each(pool, db.runs(), [&](size_t i) {
       const auto all = db.dims;
-      Run<decltype(activation)::value> run(c.columns, c.of(i, all), w.of(i, all));
+      Run<decltype(activation)::value> run(c.columns, c.of(i, all), w.of(i, all),
+                                             team ? &*team : nullptr);
       run.transposed(y.rows, wt.of(i, all), s.of(i, all), x.of(i, all), y.of(i, all),
                      yb.of(i, all), eb.of(i, all), xb.of(i, all), cb.of(i, all), wb.of(i, all),
                      sb.of(i, all), db.of(i, all));
