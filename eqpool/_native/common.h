@@ -72,6 +72,16 @@ EQPOOL_INLINE float logarithm(float x) {  // of a positive normal number
   return x < std::numeric_limits<float>::infinity() ? y : x;  // keeps NaN and infinity
 }
 
+// What the widest registers hold; GCC and Clang divide it where they are narrower.
+typedef Real Line __attribute__((vector_size(64)));
+constexpr size_t kWide = sizeof(Line) / sizeof(Real);
+EQPOOL_INLINE Line load(const Real* from) {
+  Line line;
+  std::memcpy(&line, from, sizeof(line));
+  return line;
+}
+EQPOOL_INLINE void store(Real* to, const Line& line) { std::memcpy(to, &line, sizeof(line)); }
+
 // A buffer whose last two axes are one run's; in front, an axis of each vmap, of its size or of 1.
 template <typename Buffer>
 struct View {
@@ -273,35 +283,29 @@ inline void add_to_rows(T* matrix, size_t n, const T* __restrict x, const uint32
 }
 
 // Adds a^T b to a matrix (n, n); a and b have n columns. Tiles of the result stay in registers.
-template <typename T>
-inline void add_product_of_columns(T* matrix, const T* a, const T* b, size_t rows, size_t n) {
-  typedef T Line __attribute__((vector_size(64)));  // of GCC and Clang
-  constexpr size_t kHigh = 8, kWide = sizeof(Line) / sizeof(T);
+inline void add_product_of_columns(Real* matrix, const Real* a, const Real* b, size_t rows, size_t n) {
+  constexpr size_t kHigh = 8;
   const size_t high = n / kHigh * kHigh, wide = n / kWide * kWide;
   for (size_t j = 0; j < wide; j += kWide) {
     for (size_t i = 0; i < high; i += kHigh) {
-      T* to = matrix + i * n + j;
-      Line tile[kHigh] = {}, x;
+      Real* to = matrix + i * n + j;
+      Line tile[kHigh] = {};
       for (size_t s = 0; s < rows; ++s) {
-        std::memcpy(&x, b + s * n + j, sizeof(x));
-        const T* w = a + s * n + i;
+        const Line x = load(b + s * n + j);
+        const Real* w = a + s * n + i;
 #pragma GCC unroll 8
         for (size_t r = 0; r < kHigh; ++r) tile[r] += w[r] * x;
       }
 #pragma GCC unroll 8
-      for (size_t r = 0; r < kHigh; ++r) {
-        std::memcpy(&x, to + r * n, sizeof(x));
-        x += tile[r];
-        std::memcpy(to + r * n, &x, sizeof(x));
-      }
+      for (size_t r = 0; r < kHigh; ++r) store(to + r * n, load(to + r * n) + tile[r]);
     }
   }
   // What is left at the right, then below.
   for (size_t s = 0; s < rows; ++s) {
-    const T* __restrict x = b + s * n;
+    const Real* __restrict x = b + s * n;
     for (size_t i = 0; i < n; ++i) {
-      T* __restrict to = matrix + i * n;
-      const T w = a[s * n + i];
+      Real* __restrict to = matrix + i * n;
+      const Real w = a[s * n + i];
 #pragma omp simd
       for (size_t c = i < high ? wide : 0; c < n; ++c) to[c] += w * x[c];
     }
@@ -328,6 +332,48 @@ void gather(std::optional<Team>& team, ffi::ThreadPool& pool, size_t runs,
   if (runs == 1 && pool.num_threads() > 1 &&
       matrix.rows * matrix.columns * sizeof(Real) >= kLargeMatrix)
     team.emplace(pool);
+}
+
+// As many runs of a batch go side by side, so that each row of a shared matrix is loaded once.
+constexpr size_t kGroup = 4;
+
+// sum[r] += value[r] @ matrix for all r < group, zeros included.
+inline void add_rows_of_group(Real* const* sum, const Real* const* value, size_t group, const Real* matrix,
+                              size_t n) {
+  constexpr size_t kRows = 4;
+  const uint32_t rows[kRows] = {0, 1, 2, 3};
+  size_t i = 0;
+  for (; i + kRows <= n; i += kRows) {
+    const Real* block = matrix + i * n;
+    if (group < kGroup) {
+      for (size_t r = 0; r < group; ++r)
+        add_block<kRows>(sum[r], block, n, n, rows, value[r] + i);
+      continue;
+    }
+    Real w[kGroup][kRows];
+    for (size_t r = 0; r < kGroup; ++r)
+      for (size_t k = 0; k < kRows; ++k) w[r][k] = value[r][i + k];
+    size_t j = 0;
+    for (; j + kWide <= n; j += kWide) {
+      const auto a = load(block + j), b = load(block + n + j), c = load(block + 2 * n + j),
+                 d = load(block + 3 * n + j);
+#pragma GCC unroll 4
+      for (size_t r = 0; r < kGroup; ++r) {
+        auto s = load(sum[r] + j);
+        s += w[r][0] * a;
+        s += w[r][1] * b;
+        s += w[r][2] * c;
+        s += w[r][3] * d;
+        store(sum[r] + j, s);
+      }
+    }
+    for (; j < n; ++j)
+      for (size_t r = 0; r < kGroup; ++r)
+        for (size_t k = 0; k < kRows; ++k) sum[r][j] += w[r][k] * block[k * n + j];
+  }
+  for (; i < n; ++i)
+    for (size_t r = 0; r < group; ++r)
+      add_block<1>(sum[r], matrix + i * n, n, n, rows, value[r] + i);
 }
 
 // The places where x is not zero, and their number.

@@ -106,7 +106,7 @@ struct Neurons {
       const T m = larger(imem_[i] + rate[i] * imem_[i] * slope, io[i]);
       const T v = volt[i] * logarithm(m / io[i]);
       T count = std::ceil(nats[i] * (v - vthr[i]));
-      count = larger(count, T(0));
+      count = larger(count, T(0)) + T(0);  // not -0
       count = count > most ? most : count;
       const T left = timer_[i] - dt[i], full = tref[i];
       iahp[i] = a;

@@ -39,11 +39,24 @@ EQPOOL_INLINE Real slope(Real rate) {
   return Real(2) * rate * (Real(1) - rate);
 }
 
+// What belongs to one run of a batch.
+struct Forward {
+  const Real *start, *drive;
+  Real *rate, *end, *states;
+};
+struct Transposed {
+  const Real *start, *states, *rate, *rate_bar, *end_bar, *states_bar;
+  Real *constants_bar, *weights_bar, *start_bar, *drive_bar;
+};
+
+// One run, or a group of them that share constants and weights.
 template <Activation kKind>
 struct Run {
-  Run(size_t n, const Real* constants, const Real* weights, Team* team)
-      : n(n), alpha(constants + kAlpha * n), threshold(constants + kThreshold * n),
-        weights(weights), team(team), sum(n), index(n), value(n) {}
+  Run(size_t n, size_t group, const Real* constants, const Real* weights, Team* team)
+      : n(n), group(group), alpha(constants + kAlpha * n), threshold(constants + kThreshold * n),
+        weights(weights), team(team), sums(group * n), zero(n), index(n), value(n) {
+    for (size_t r = 0; r < group; ++r) sum[r] = &sums[r * n];
+  }
 
   void rates(const Real* __restrict x, Real* __restrict rate) const {
     const Real* __restrict theta = threshold;
@@ -51,67 +64,82 @@ struct Run {
     for (size_t i = 0; i < n; ++i) rate[i] = activation<kKind>(x[i] - theta[i]);
   }
 
-  void forward(size_t steps, const Real* start, const Real* drive, Real* rate, Real* end,
-               Real* states) {
-    std::vector<Real> x(start, start + n), first(n);
-    rates(x.data(), first.data());
-    const Real* before = first.data();
-    for (size_t t = 0; t < steps; ++t) {
-      std::fill(sum.begin(), sum.end(), Real(0));
-      if (weights != nullptr) {
-        const size_t count = nonzero(before, n, index.data(), value.data());
-        add_rows(sum.data(), weights, n, index.data(), value.data(), count, team);
-      }
-      move(x.data(), drive + t * n);
-      rates(x.data(), rate + t * n);
-      before = rate + t * n;
-      if (states != nullptr) std::memcpy(states + t * n, x.data(), n * sizeof(Real));
+  void forward(size_t steps, const Forward* run) {
+    std::vector<Real> x(group * n), first(group * n);
+    const Real* before[kGroup];
+    for (size_t r = 0; r < group; ++r) {
+      std::memcpy(&x[r * n], run[r].start, n * sizeof(Real));
+      rates(&x[r * n], &first[r * n]);
+      before[r] = &first[r * n];
     }
-    std::memcpy(end, x.data(), n * sizeof(Real));
+    for (size_t t = 0; t < steps; ++t) {
+      arrive(before);
+      for (size_t r = 0; r < group; ++r) {
+        move(&x[r * n], run[r].drive + t * n, sum[r]);
+        rates(&x[r * n], run[r].rate + t * n);
+        before[r] = run[r].rate + t * n;
+        if (run[r].states != nullptr)
+          std::memcpy(run[r].states + t * n, &x[r * n], n * sizeof(Real));
+      }
+    }
+    for (size_t r = 0; r < group; ++r) std::memcpy(run[r].end, &x[r * n], n * sizeof(Real));
   }
 
-  void move(Real* __restrict x, const Real* __restrict drive) const {
+  // sum = rates @ weights
+  void arrive(const Real* const* before) {
+    std::fill(sums.begin(), sums.end(), Real(0));
+    if (weights == nullptr) return;
+    if (group > 1) return add_rows_of_group(sum, before, group, weights, n);
+    const size_t count = nonzero(before[0], n, index.data(), value.data());
+    add_rows(sum[0], weights, n, index.data(), value.data(), count, team);
+  }
+
+  void move(Real* __restrict x, const Real* __restrict drive,
+            const Real* __restrict recurrent) const {
     const Real* __restrict a = alpha;
-    const Real* __restrict recurrent = sum.data();
 #pragma omp simd
     for (size_t i = 0; i < n; ++i) x[i] += a[i] * ((drive[i] + recurrent[i]) - x[i]);
   }
 
-  void transposed(size_t steps, const Real* weights_transposed, const Real* start,
-                  const Real* states, const Real* rate, const Real* rate_bar, const Real* end_bar,
-                  const Real* states_bar, Real* constants_bar, Real* weights_bar,
-                  Real* start_bar, Real* drive_bar) {
-    std::memcpy(start_bar, end_bar, n * sizeof(Real));
-    std::memset(constants_bar, 0, 2 * n * sizeof(Real));
-    if (weights_bar != nullptr) std::memset(weights_bar, 0, n * n * sizeof(Real));
-    std::vector<Real> first(n), zero(n, Real(0));
-    rates(start, first.data());
+  void transposed(size_t steps, const Real* weights_transposed, const Transposed* run) {
+    std::vector<Real> first(group * n);
+    for (size_t r = 0; r < group; ++r) {
+      std::memcpy(run[r].start_bar, run[r].end_bar, n * sizeof(Real));
+      std::memset(run[r].constants_bar, 0, 2 * n * sizeof(Real));
+      if (run[r].weights_bar != nullptr)
+        std::memset(run[r].weights_bar, 0, n * n * sizeof(Real));
+      rates(run[r].start, &first[r * n]);
+    }
     size_t last = steps;  // the steps from here on are in `weights_bar`
     for (size_t t = steps; t-- > 0;) {
-      activate_transposed(weights_transposed, t + 1 < steps ? drive_bar + (t + 1) * n : nullptr,
-                          rate + t * n, rate_bar + t * n, constants_bar, start_bar);
-      move_transposed(states + t * n, t > 0 ? states + (t - 1) * n : start,
-                      states_bar ? states_bar + t * n : zero.data(), constants_bar, start_bar,
-                      drive_bar + t * n);
+      back(weights_transposed, run, t, steps);
       // Many steps at once, while they are in the cache.
-      if (weights_bar != nullptr && t > 0 && (last - t == 64 || t == 1)) {
-        add_product_of_columns(weights_bar, rate + (t - 1) * n, drive_bar + t * n, last - t, n);
-        last = t;
+      const bool full = t > 0 && (last - t == 64 || t == 1);
+      for (size_t r = 0; r < group; ++r) {
+        const Transposed& now = run[r];
+        activate_transposed(now.rate + t * n, now.rate_bar + t * n, sum[r], now);
+        move_transposed(now.states + t * n, t > 0 ? now.states + (t - 1) * n : now.start,
+                        now.states_bar ? now.states_bar + t * n : zero.data(),
+                        now.drive_bar + t * n, now);
+        if (now.weights_bar != nullptr && full)
+          add_product_of_columns(now.weights_bar, now.rate + (t - 1) * n, now.drive_bar + t * n,
+                                 last - t, n);
       }
+      if (full) last = t;
     }
-    if (weights_bar != nullptr) add_product_of_columns(weights_bar, first.data(), drive_bar, 1, n);
-    activate_transposed(weights_transposed, drive_bar, first.data(), zero.data(), constants_bar,
-                        start_bar);
+    back(weights_transposed, run, -1, steps);
+    for (size_t r = 0; r < group; ++r) {
+      if (run[r].weights_bar != nullptr)
+        add_product_of_columns(run[r].weights_bar, &first[r * n], run[r].drive_bar, 1, n);
+      activate_transposed(&first[r * n], zero.data(), sum[r], run[r]);
+    }
   }
 
-  // Through the activation after a step, given what the next step passes back.
-  void activate_transposed(const Real* weights_transposed, const Real* next,
-                           const Real* __restrict rate, const Real* __restrict rate_bar,
-                           Real* __restrict constants_bar, Real* __restrict bar) {
-    std::fill(sum.begin(), sum.end(), Real(0));
-    if (weights != nullptr && next != nullptr) back(weights_transposed, next, rate);
-    const Real* __restrict passed = sum.data();
-    Real* __restrict threshold_bar = constants_bar + kThreshold * n;
+  // Through the activation after a step, given what the next step has passed back.
+  void activate_transposed(const Real* __restrict rate, const Real* __restrict rate_bar,
+                           const Real* __restrict passed, const Transposed& run) const {
+    Real* __restrict bar = run.start_bar;
+    Real* __restrict threshold_bar = run.constants_bar + kThreshold * n;
 #pragma omp simd
     for (size_t i = 0; i < n; ++i) {
       const Real y = (rate_bar[i] + passed[i]) * slope<kKind>(rate[i]);
@@ -120,23 +148,28 @@ struct Run {
     }
   }
 
-  // sum += weights @ x, where somebody asks for it.
-  void back(const Real* weights_transposed, const Real* x, const Real* rate) {
+  // sum = weights @ what the step after `t` passes back; that before the first step is -1.
+  void back(const Real* weights_transposed, const Transposed* run, size_t t, size_t steps) {
+    std::fill(sums.begin(), sums.end(), Real(0));
+    if (weights == nullptr || t + 1 == steps) return;
+    const Real* next[kGroup];
+    for (size_t r = 0; r < group; ++r) next[r] = run[r].drive_bar + (t + 1) * n;
+    if (group > 1) return add_rows_of_group(sum, next, group, weights_transposed, n);
     // A silent neuron passes nothing on. Fewer rows are worth it if they come from far.
-    if (kKind == kRelu && n * n * sizeof(Real) > size_t(1) << 17) {
-      const size_t count = nonzero(rate, n, index.data(), value.data());
-      add_products(sum.data(), weights, n, x, index.data(), count, team);
-    } else {
-      const size_t count = nonzero(x, n, index.data(), value.data());
-      add_rows(sum.data(), weights_transposed, n, index.data(), value.data(), count, team);
+    if (kKind == kRelu && t + 1 > 0 && n * n * sizeof(Real) > size_t(1) << 17) {
+      const size_t count = nonzero(run->rate + t * n, n, index.data(), value.data());
+      return add_products(sum[0], weights, n, next[0], index.data(), count, team);
     }
+    const size_t count = nonzero(next[0], n, index.data(), value.data());
+    add_rows(sum[0], weights_transposed, n, index.data(), value.data(), count, team);
   }
 
   void move_transposed(const Real* __restrict after, const Real* __restrict before,
-                       const Real* __restrict states_bar, Real* __restrict constants_bar,
-                       Real* __restrict bar, Real* __restrict drive_bar) const {
+                       const Real* __restrict states_bar, Real* __restrict drive_bar,
+                       const Transposed& run) const {
     const Real* __restrict a = alpha;
-    Real* __restrict alpha_bar = constants_bar + kAlpha * n;
+    Real* __restrict bar = run.start_bar;
+    Real* __restrict alpha_bar = run.constants_bar + kAlpha * n;
 #pragma omp simd
     for (size_t i = 0; i < n; ++i) {
       const Real x_bar = bar[i] + states_bar[i];
@@ -146,13 +179,23 @@ struct Run {
     }
   }
 
-  size_t n;
+  size_t n, group;
   const Real *alpha, *threshold, *weights;
   Team* team;
-  std::vector<Real> sum;
+  std::vector<Real> sums, zero;
+  Real* sum[kGroup];
   std::vector<uint32_t> index;
   std::vector<Real> value;
 };
+
+// Runs that go side by side: as many as leave something to do for every thread.
+template <typename Buffer, typename Other>
+size_t group_size(ffi::ThreadPool& pool, size_t runs, const View<Buffer>& constants,
+                  const View<Other>& weights) {
+  if (constants.runs() > 1 || weights.runs() > 1) return 1;
+  const size_t threads = std::max<size_t>(1, pool.num_threads());
+  return std::clamp<size_t>((runs + threads - 1) / threads, 1, kGroup);
+}
 
 template <typename F>
 ffi::Error with_activation(int64_t kind, const F& f) {
@@ -173,12 +216,19 @@ ffi::Error forward(ffi::ThreadPool pool, ffi::AnyBuffer constants, ffi::AnyBuffe
   const View c(constants), w(weights), s(start), d(drive), y(*rate), e(*end), x(*states);
   std::optional<Team> team;
   gather(team, pool, y.runs(), w);
+  const size_t runs = y.runs(), group = group_size(pool, runs, c, w);
   return with_activation(kind, [&](auto activation) {
-    for_each(pool, y.runs(), [&](size_t i) {
-      Run<decltype(activation)::value> run(c.columns, c.of(i, y.dims), w.of(i, y.dims),
-                                             team ? &*team : nullptr);
-      run.forward(d.rows, s.of(i, y.dims), d.of(i, y.dims), y.of(i, y.dims), e.of(i, y.dims),
-                  x.of(i, y.dims));
+    for_each(pool, (runs + group - 1) / group, [&](size_t g) {
+      const size_t first = g * group, count = std::min(group, runs - first);
+      Forward forward[kGroup];
+      for (size_t r = 0; r < count; ++r) {
+        const size_t i = first + r;
+        forward[r] = {s.of(i, y.dims), d.of(i, y.dims), y.of(i, y.dims), e.of(i, y.dims),
+                      x.of(i, y.dims)};
+      }
+      Run<decltype(activation)::value> run(c.columns, count, c.of(first, y.dims),
+                                           w.of(first, y.dims), team ? &*team : nullptr);
+      run.forward(d.rows, forward);
     });
   });
 }
@@ -196,14 +246,21 @@ ffi::Error transposed(ffi::ThreadPool pool, ffi::AnyBuffer constants, ffi::AnyBu
       sb(*start_bar), db(*drive_bar);
   std::optional<Team> team;
   gather(team, pool, db.runs(), w);
+  const size_t runs = db.runs(), group = group_size(pool, runs, c, w);
   return with_activation(kind, [&](auto activation) {
-    for_each(pool, db.runs(), [&](size_t i) {
+    for_each(pool, (runs + group - 1) / group, [&](size_t g) {
       const auto all = db.dims;
-      Run<decltype(activation)::value> run(c.columns, c.of(i, all), w.of(i, all),
-                                             team ? &*team : nullptr);
-      run.transposed(y.rows, wt.of(i, all), s.of(i, all), x.of(i, all), y.of(i, all),
-                     yb.of(i, all), eb.of(i, all), xb.of(i, all), cb.of(i, all), wb.of(i, all),
-                     sb.of(i, all), db.of(i, all));
+      const size_t first = g * group, count = std::min(group, runs - first);
+      Transposed transposed[kGroup];
+      for (size_t r = 0; r < count; ++r) {
+        const size_t i = first + r;
+        transposed[r] = {s.of(i, all), x.of(i, all), y.of(i, all), yb.of(i, all), eb.of(i, all),
+                         xb.of(i, all), cb.of(i, all), wb.of(i, all), sb.of(i, all),
+                         db.of(i, all)};
+      }
+      Run<decltype(activation)::value> run(c.columns, count, c.of(first, all), w.of(first, all),
+                                           team ? &*team : nullptr);
+      run.transposed(y.rows, wt.of(first, all), transposed);
     });
   });
 }

@@ -207,6 +207,30 @@ def test_batches_in_batches():
     assert_same(scan, kernel, 1e-5)
 
 
+@pytest.mark.parametrize("model", ["relu", "tanh", "DynapSim"])
+@pytest.mark.parametrize("neurons, shape", [(37, (9, 45)), (600, (1, 30))])
+def test_groups_and_two_threads(model, neurons, shape):
+    """Elements of a batch side by side, and a large matrix divided between threads."""
+    rng = np.random.default_rng(0)
+    w_rec = rng.normal(size=(neurons, neurons)) / np.sqrt(neurons)
+    arguments = dict(has_rec=True, w_rec=w_rec, rng_key=0)
+    if model == "DynapSim":
+        mod = eqpool.DynapSim(neurons, synapses=("ampa",), **arguments)
+        x = jnp.asarray(rng.poisson(0.3, (*shape, neurons)) * 20.0, jnp.float32)
+        assert np.max(np.sum(mod(x)[0], -1)) > 60  # so that both threads have something to do
+    else:
+        mod = eqpool.RateJax(neurons, activation_func=model, **arguments)
+        x = jnp.asarray(rng.normal(size=(*shape, neurons)), jnp.float32)
+    weight = jnp.asarray(rng.normal(size=x.shape), jnp.float32)
+
+    @eqpool.filter_value_and_grad
+    def loss(mod):
+        return jnp.mean(mod(x)[0] * weight)
+
+    scan, kernel = both(lambda: loss(mod))
+    assert_same(scan, kernel, 1e-4)
+
+
 def test_not_finite_stays_so():
     """NaN and infinity in the input are not swallowed."""
     for mod in (dynapsim(), rate("relu"), rate("tanh")):
