@@ -217,7 +217,7 @@ def test_groups_and_two_threads(model, neurons, shape):
     if model == "DynapSim":
         mod = eqpool.DynapSim(neurons, synapses=("ampa",), **arguments)
         x = jnp.asarray(rng.poisson(0.3, (*shape, neurons)) * 20.0, jnp.float32)
-        assert np.max(np.sum(mod(x)[0], -1)) > 60  # so that both threads have something to do
+        assert np.max(np.sum(mod(x)[0], -1)) > neurons / 10  # enough for two threads
     else:
         mod = eqpool.RateJax(neurons, activation_func=model, **arguments)
         x = jnp.asarray(rng.normal(size=(*shape, neurons)), jnp.float32)
