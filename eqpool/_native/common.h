@@ -213,9 +213,24 @@ inline void add_block(T* __restrict sum, const T* matrix, size_t stride, size_t 
   }
 }
 
-template <typename T>
-inline void add_columns(T* sum, const T* matrix, size_t stride, size_t n, const uint32_t* index,
-                        const T* weight, size_t count) {
+inline void add_columns(Real* sum, const Real* matrix, size_t stride, size_t n,
+                        const uint32_t* index, const Real* weight, size_t count) {
+  constexpr size_t kLines = 4;
+  // Sums stay in registers while all rows are added; rows of a large matrix must come in a stream.
+  if (stride <= 256) {
+    for (; n >= kLines * kWide; n -= kLines * kWide, sum += kLines * kWide, matrix += kLines * kWide) {
+      Line line[kLines];
+      for (size_t c = 0; c < kLines; ++c) line[c] = load(sum + c * kWide);
+      for (size_t k = 0; k < count; ++k) {
+        const Real* row = matrix + index[k] * stride;
+        const Real w = weight[k];
+#pragma GCC unroll 4
+        for (size_t c = 0; c < kLines; ++c) line[c] += w * load(row + c * kWide);
+      }
+      for (size_t c = 0; c < kLines; ++c) store(sum + c * kWide, line[c]);
+    }
+    if (n == 0) return;
+  }
   size_t k = 0;
   for (; k + 8 <= count; k += 8) add_block<8>(sum, matrix, stride, n, index + k, weight + k);
   if (count - k >= 4) add_block<4>(sum, matrix, stride, n, index + k, weight + k), k += 4;
