@@ -74,12 +74,13 @@ def _spikes(case: Case, amplitudes: tuple[float, ...]) -> Array:
 def _same_spikes(one: np.ndarray, other: np.ndarray) -> None:
     """Equal but for what rounding decides.
 
-    A spike that rounding has moved moves others, so over long runs only rates are compared.
+    A spike that rounding has moved moves others (at 1024 neurons of four types from step 55 on),
+    so over longer runs only rates are compared.
     """
     rate = np.mean(other > 0)
     assert 0.03 < rate < 0.1, f"neurons fire in {rate:.1%} of the steps"
-    differ = np.mean(one[:, :1000] != other[:, :1000])
-    assert differ < 0.02, f"{differ:.1%} of the first 1000 steps differ"
+    differ = np.mean(one[:, :40] != other[:, :40])
+    assert differ < 0.001, f"{differ:.2%} of the first 40 steps differ"
     np.testing.assert_allclose(np.mean(one), np.mean(other), rtol=0.02)
 
 
