@@ -17,7 +17,10 @@ def segment_length(checkpoint: Any, steps: int, owner: str) -> int | None:
     if checkpoint is False or checkpoint is None or steps == 0:
         return None
     if checkpoint is True:
-        return math.isqrt(steps - 1) + 1
+        root = math.isqrt(steps - 1) + 1
+        # A last segment that is shorter would cost a copy of the input.
+        around = [n for n in range((root + 1) // 2, 2 * root + 1) if steps % n == 0]
+        return min(around, key=lambda n: abs(n - root), default=root)
     if isinstance(checkpoint, int) and checkpoint > 0:
         return min(checkpoint, steps)
     raise ValueError(

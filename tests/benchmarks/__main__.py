@@ -85,7 +85,7 @@ def main() -> None:
             say(f"{name}: resident memory")
             results["resident"]["bytes"][name] = {
                 EQPOOL: peak_growth(name, case, EQPOOL),
-                f"{EQPOOL}, checkpoint=True": peak_growth(name, case, EQPOOL, CHECKPOINTED),
+                f"{EQPOOL}, {CHECKPOINTED}": peak_growth(name, case, EQPOOL, CHECKPOINTED),
                 ROCKPOOL: peak_growth(name, case, ROCKPOOL) if ROCKPOOL in args.peers else None,
             }
     say("done")

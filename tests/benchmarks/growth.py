@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .measure import CHECKPOINTED, compiled, Effort, interleaved, quartiles
+from .measure import CHECKPOINTED, compiled, Effort, interleaved, LAST, quartiles
 from .models import Case, Model
 from .peers import EQPOOL
 
@@ -16,7 +16,7 @@ def growth(
     """One row for each axis and direction: sizes, seconds, bytes, and fitted exponents."""
     rows = []
     for axis, sizes in (("T", steps), ("B", batches)):
-        for what in ("forward", "gradient", CHECKPOINTED):
+        for what in ("forward", "gradient", *((LAST, CHECKPOINTED) if axis == "T" else ())):
             seconds, memory = [], []
             for size in sizes:
                 case = Case(64, size, 1) if axis == "T" else Case(64, 1000, size)

@@ -9,13 +9,16 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from .models import Case, Model
 from .peers import C, c_call, EQPOOL, jax_call, LeftOut
 
 
-CHECKPOINTED = "gradient, checkpoint=True"
+# A loss of the last state alone, since output and its gradient have the length of the run.
+LAST = "gradient of the last state"
+CHECKPOINTED = f"{LAST}, checkpoint=True"
 
 
 class Effort(NamedTuple):
@@ -56,9 +59,19 @@ def compiled(peer: str, model: Model, case: Case, what: str, x: Any, effort: Eff
     """An implementation in JAX, traced and compiled `effort.compilations` times."""
     options = {"checkpoint": True} if what == CHECKPOINTED else {}
     params, run = jax_call(peer, model, case, **options)
-    function = run
-    if what != "forward":
-        function = jax.value_and_grad(lambda params, x: model.loss(run(params, x)))
+
+    def output(params: Any, x: Any) -> Any:
+        return run(params, x)[0]
+
+    def last_state(params: Any, x: Any) -> Any:
+        state = run(params, x)[1]
+        return jnp.mean(state["x" if "x" in state else "vmem"])
+
+    functions = {
+        "forward": output,
+        "gradient": jax.value_and_grad(lambda params, x: model.loss(output(params, x))),
+    }
+    function = functions.get(what, jax.value_and_grad(last_state))
     tracing, compiling, executable = [], [], None
     for _ in range(effort.compilations):
         jax.clear_caches()
@@ -121,7 +134,7 @@ def compare(
 
     **Arguments:**
 
-    - `what`: `"forward"` or `"gradient"`, which is value and gradient.
+    - `what`: `"forward"` or `"gradient"`, which is value and gradient of a loss of the output.
     - `peers`: with eqpool first.
     """
     x = jax.block_until_ready(model.inputs(case))

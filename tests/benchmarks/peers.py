@@ -27,7 +27,9 @@ class LeftOut(Exception):
 
 
 def jax_call(peer: str, model: Model, case: Case, **options: Any) -> tuple[Any, Callable]:
-    """Parameters, and the call that a user would write: `call(parameters, x)`, not yet compiled.
+    """Parameters, and the call that a user would write, not yet compiled.
+
+    `call(parameters, x)` returns output, new state and record.
 
     **Arguments:**
 
@@ -37,9 +39,9 @@ def jax_call(peer: str, model: Model, case: Case, **options: Any) -> tuple[Any, 
     """
     if peer == EQPOOL:
         trainable, frozen = eqpool.partition(model.build(case))
-        return trainable, lambda trainable, x: eqpool.combine(trainable, frozen)(x, **options)[0]
+        return trainable, lambda trainable, x: eqpool.combine(trainable, frozen)(x, **options)
     mod = rockpool_module(model, case)
-    return mod.parameters(), lambda params, x: mod.set_attributes(params)(x)[0]
+    return mod.parameters(), lambda params, x: mod.set_attributes(params)(x)
 
 
 def rockpool_module(model: Model, case: Case) -> Any:

@@ -108,7 +108,7 @@ def _resident(found: dict[str, Any]) -> str:
         [model, *(_number(bytes and bytes / 1e6) for bytes in peers.values())]
         for model, peers in found["bytes"].items()
     ]
-    peers = next(iter(found["bytes"].values()))
+    peers = next(iter(found["bytes"].values()), ())
     header = ("model", *(f"{peer}, MB" for peer in peers))
     return f"## Growth of the process during one gradient at ({size})\n\n{_table(header, rows)}"
 

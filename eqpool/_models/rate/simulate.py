@@ -31,8 +31,8 @@ def simulate(
     x, rate, recorded = scan(grid, weights, start, drive)
     if record:
         # Not by the scan, whose rule for the derivative wrt weights knows only of the drive.
-        before = jnp.concatenate([grid.emitted(start)[None], rate])[:-1]
-        recorded["rec_input"] = recurrent_inputs(before, weights)
+        before = jnp.concatenate([start[None], recorded["x"]])[:-1]
+        recorded["rec_input"] = recurrent_inputs(jax.vmap(grid.emitted)(before), weights)
     return rate, {"x": x, "rng_key": rng_key}, recorded
 
 
