@@ -117,7 +117,7 @@ def _library(compiler: str, kernel: str, dtype: str) -> pathlib.Path:
     # All that decides what comes out: a cache may be shared by machines of different kinds.
     parts = [*command, jax.__version__, _processor(), _version(compiler)]
     command += ["-isystem", jax.ffi.include_dir(), str(source)]
-    content = b"".join(file.read_bytes() for file in (source, SOURCES / "common.h"))
+    content = b"".join(file.read_bytes() for file in (source, *sorted(SOURCES.glob("*.h"))))
     digest = hashlib.sha256("\0".join(parts).encode() + content).hexdigest()[:20]
     library = _cache() / f"{kernel}-{dtype}-{digest}.so"
     if not library.exists():

@@ -2,7 +2,14 @@
 //
 // The equations are those of `rockpool_step` and `eqpool.physics`. What does not depend on the step
 // comes in as rows of `constants`, one value for each neuron.
-#include "common.h"
+#include <cmath>
+#include <cstring>
+#include <optional>
+#include <vector>
+
+#include "batch.h"
+#include "elementary.h"
+#include "products.h"
 
 namespace eqpool {
 namespace {

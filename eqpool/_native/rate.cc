@@ -1,26 +1,20 @@
 // RateJax by forward Euler: all steps of a run, and their transposed derivative.
 //
 // The equations are those of `rate_derivative` and of the activation functions in `eqpool.physics`.
-#include "common.h"
+#include <algorithm>
+#include <cstring>
+#include <optional>
+#include <vector>
+
+#include "batch.h"
+#include "elementary.h"
+#include "products.h"
 
 namespace eqpool {
 namespace {
 
 enum Constant { kAlpha, kThreshold };  // rows of `constants`: dt/tau and the threshold
 enum Activation { kRelu, kLeakyRelu, kTanh, kSigmoid };
-
-// Error below 2 units in the last place.
-EQPOOL_INLINE double tangent(double x) { return std::tanh(x); }
-EQPOOL_INLINE float tangent(float x) {
-  const float size = std::abs(x), z = x * x;
-  float p = -5.70498872745e-3f * z + 2.06390887954e-2f;
-  p = p * z - 5.37397155531e-2f;
-  p = p * z + 1.33314422036e-1f;
-  p = p * z - 3.33332819422e-1f;
-  const float small = p * z * x + x;
-  const float large = 1.0f - 2.0f / (exponential(2.0f * size) + 1.0f);
-  return size < 0.625f ? small : std::copysign(large, x);
-}
 
 template <Activation kKind>
 EQPOOL_INLINE Real activation(Real x) {
