@@ -5,10 +5,11 @@ import pathlib
 import diffrax
 import jax.numpy as jnp
 import matplotlib
-import networkx
 import numpy as np
 
 import eqpool
+import eqpool.plot
+import eqpool.studies
 
 
 matplotlib.use("Agg")
@@ -155,30 +156,36 @@ def adex() -> None:
     plt.close(figure)
 
 
+def plots() -> None:
+    figure, axes = plt.subplots(2, 2, figsize=(11, 7), layout="constrained")
+    mod = eqpool.DynapSim(30, Idc=np.linspace(5e-11, 8e-10, 30), Iw_ahp=1e-9, rng_key=0)
+    spikes, _, record = mod(jnp.zeros((300, 120)), record=True)
+    eqpool.plot.raster(spikes, float(mod.dt), ax=axes[0, 0])
+    eqpool.plot.traces(mod, record, "imem", neurons=[2, 15, 29], ax=axes[0, 1])
+    one = eqpool.DynapSim(1, synapses=("ampa",))
+    currents = np.geomspace(5e-12, 1e-9, 30)
+    found = eqpool.studies.sweep(
+        one,
+        {"Idc": jnp.asarray(currents, jnp.float32), "Itau_mem": jnp.array([2e-12, 8e-12])},
+        lambda mod, x: jnp.mean(mod(x)[0]) / mod.dt,
+        jnp.zeros((500, 1)),
+    )
+    labels = ["Itau_mem = 2 pA", "8 pA"]
+    eqpool.plot.fi_curve(currents, found.values, labels=labels, ax=axes[1, 0])
+    eqpool.plot.weights(eqpool.RateJax(30, has_rec=True, rng_key=0).w_rec, ax=axes[1, 1])
+    figure.savefig(IMG / "plots.png", dpi=150)
+    plt.close(figure)
+
+
 def graph() -> None:
     net = eqpool.Sequential(
         eqpool.Linear((3, 8), rng_key=0),
         eqpool.Residual(eqpool.LIF(8, has_rec=True, rng_key=1)),
         eqpool.Linear((8, 2), rng_key=2),
     )
-    drawn = net.as_graph()
-    figure, axes = plt.subplots(figsize=(14, 4), layout="constrained")
-    places = {
-        "input": (0, 0), "0_LinearJax": (1, 0), "1_Residual.0_LIFJax": (2, 0.7),
-        "1_Residual.0_LIFJax.w_rec": (2, 2.9), "1_Residual.alias": (2, -0.7), "2_LinearJax": (3, 0),
-        "output": (4, 0),
-    }  # fmt: skip
-    labels = {name: f"{name}\n{data['node']}" for name, data in drawn.nodes(data=True)}
-    networkx.draw_networkx(
-        drawn, places, ax=axes, labels=labels, node_size=5200, node_color="white", node_shape="s",
-        font_size=8, arrowsize=16, edge_color="#0072B2", connectionstyle="arc3,rad=0.15",
-        bbox=dict(facecolor="white", edgecolor="0.6", boxstyle="round,pad=0.4"),
-    )  # fmt: skip
-    axes.set_xlim(-0.5, 4.5)
-    axes.set_ylim(-1.3, 3.4)
-    axes.axis("off")
+    figure = eqpool.plot.network(net).figure
     figure.savefig(IMG / "graph.png", dpi=150)
-    plt.close(figure)
+    plt.close("all")
 
 
 if __name__ == "__main__":
@@ -188,3 +195,4 @@ if __name__ == "__main__":
     lif()
     adex()
     graph()
+    plots()

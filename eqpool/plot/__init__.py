@@ -1,0 +1,6 @@
+"""Pictures of what networks do and are: matplotlib, extra `plot`."""
+
+from ._activity import fi_curve as fi_curve, raster as raster, traces as traces
+from ._structure import network as network, weights as weights
+from ._studies import work_precision as work_precision
+from ._style import COLORS as COLORS, STYLES as STYLES
