@@ -71,12 +71,12 @@ def network(
     - `graph`: a module, or a graph as of `module.as_graph()` (extra `graph`).
     - `names`: of the vertices that are drawn. Default: all.
     - `ax`: axes to draw into. Default: new ones, as wide as the graph is long.
-    - `kwargs`: of `networkx.draw_networkx`, as `font_size`.
+    - `kwargs`: of `Axes.text`, for every box, as `fontsize`.
 
     **Returns:** the axes, without ticks.
 
     **Raises:** `TypeError` for what is neither module nor graph; `ValueError` for an unknown
-    name.
+    name, and for a graph without vertices.
     """
     networkx = extra("networkx", "graph")
     drawn = graph.as_graph() if isinstance(graph, AbstractModule) else graph
@@ -87,22 +87,33 @@ def network(
         if unknown:
             raise ValueError(f"plot.network: the graph has no vertex {unknown[0]!r}.")
         drawn = drawn.subgraph(names)
+    if not drawn:
+        raise ValueError("plot.network: the graph has no vertices.")
     columns = _columns(networkx, drawn)
     if ax is None:
         import matplotlib.pyplot as plt
 
-        rows = max((list(columns.values()).count(c) for c in set(columns.values())), default=1)
-        size = (2.6 * (max(columns.values(), default=0) + 1), 1.2 + 1.3 * rows)
+        rows = max(list(columns.values()).count(c) for c in set(columns.values()))
+        size = (2.6 * (max(columns.values()) + 1), 1.0 + rows)
         ax = plt.subplots(figsize=size, layout="constrained")[1]
     ax = given(ax, "network")
-    labels = {name: _label(name, data.get("node")) for name, data in drawn.nodes(data=True)}
-    style = dict(
-        labels=labels, node_size=2600, node_color="none", node_shape="s", font_size=8,
-        arrowsize=14, edge_color=COLORS[0], connectionstyle="arc3,rad=0.12",
-        bbox=dict(facecolor="white", edgecolor="0.5", boxstyle="round,pad=0.4"),
-    )  # fmt: skip
-    networkx.draw_networkx(drawn, _places(columns), ax=ax, **(style | kwargs))
-    ax.margins(0.12)
+    places = _places(columns)
+    box = dict(facecolor="white", edgecolor="0.5", boxstyle="round,pad=0.4")
+    style: dict[str, Any] = dict(ha="center", va="center", fontsize=8, zorder=3, bbox=box)
+    boxes = {
+        name: ax.text(*places[name], _label(name, data.get("node")), **(style | kwargs))
+        for name, data in drawn.nodes(data=True)
+    }
+    for source, target in drawn.edges:
+        arrow = dict(
+            arrowstyle="-|>", color=COLORS[0], connectionstyle="arc3,rad=0.12", shrinkA=2,
+            shrinkB=2, patchA=boxes[source].get_bbox_patch(),
+            patchB=boxes[target].get_bbox_patch(),
+        )  # fmt: skip
+        ax.annotate("", places[target], places[source], arrowprops=arrow)
+    across, along = zip(*places.values(), strict=True)
+    ax.set_xlim(min(across) - 0.5, max(across) + 0.5)
+    ax.set_ylim(min(along) - 0.5, max(along) + 0.5)
     ax.axis("off")
     return ax
 

@@ -99,13 +99,15 @@ def test_network_from_left_to_right():
         eqpool.Linear((8, 2), rng_key=2),
     )
     ax = plot.network(net)
-    places = {text.get_text().partition("\n")[0]: text.get_position() for text in ax.texts}
+    boxes = [text for text in ax.texts if text.get_text()]
+    places = {text.get_text().partition("\n")[0]: text.get_position() for text in boxes}
+    assert len(ax.texts) == len(boxes) + net.as_graph().number_of_edges()
     assert set(places) == set(net.as_graph().nodes)
     order = ["input", "0_LinearJax", "1_Residual.0_LIFJax", "2_LinearJax", "output"]
     assert sorted(order, key=lambda name: places[name][0]) == order
     assert len({place for place in places.values()}) == len(places)
     some = plot.network(net.as_graph(), names=["input", "0_LinearJax"])
-    assert len(some.texts) == 2
+    assert len(some.texts) == 2 + 1
 
 
 def measurement(solver, error, time, gradient=np.nan):
@@ -181,6 +183,11 @@ def test_everything_draws_into_given_axes():
             lambda: plot.network(eqpool.RateJax(2, rng_key=0), names=["x"]),
             ValueError,
             "no vertex 'x'",
+        ),
+        (
+            lambda: plot.network(eqpool.RateJax(2, rng_key=0), names=[]),
+            ValueError,
+            "the graph has no vertices",
         ),
         (lambda: plot.work_precision([], "trace"), ValueError, "error must be one of"),
         (lambda: plot.work_precision([], time="run"), ValueError, "time must be one of"),
