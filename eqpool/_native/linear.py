@@ -65,7 +65,9 @@ def _with_second_derivative(function: Any, transposed: Any, given: Sequence[Any]
     @differentiable.defjvp
     def _(primals: Any, tangents: Any) -> Any:
         def plain(kept: Sequence[Any], bars: Sequence[Any]) -> list[Any]:
-            (out,) = jax.linear_transpose(lambda x: function(kept, x), shapes)(bars)
+            # Linear, so anywhere; `jax.linear_transpose` refuses some of it before jax 0.10.
+            anywhere = [jnp.zeros(x.shape, x.dtype) for x in shapes]
+            (out,) = jax.vjp(lambda x: function(kept, x), anywhere)[1](bars)
             return out
 
         return transposed(*primals), jax.jvp(plain, primals, tangents)[1]

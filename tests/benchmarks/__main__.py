@@ -1,6 +1,6 @@
 """Times eqpool against Rockpool and against C, on the device that JAX chooses.
 
-    python -m tests.benchmarks --out DIR     # all of it, half an hour
+    python -m tests.benchmarks --out DIR     # all of it, a quarter of an hour
     python -m tests.benchmarks --short       # a minute
     python -m tests.benchmarks --parts runs --cases 64,1000,1 256,1000,8 --models rate
 
@@ -18,6 +18,7 @@ from typing import Any
 
 import jax
 
+from .endurance import endurance
 from .growth import growth
 from .imports import import_times
 from .machine import machine
@@ -37,7 +38,7 @@ CASES = (
     Case(64, 20_000, 1),
     Case(64, 100_000, 1),
 )
-PARTS = ("runs", "traces", "imports", "growth", "resident")
+PARTS = ("runs", "traces", "imports", "growth", "resident", "endurance")
 
 
 def main() -> None:
@@ -88,6 +89,11 @@ def main() -> None:
                 f"{EQPOOL}, {CHECKPOINTED}": peak_growth(name, case, EQPOOL, CHECKPOINTED),
                 ROCKPOOL: peak_growth(name, case, ROCKPOOL) if ROCKPOOL in args.peers else None,
             }
+    if "endurance" in args.parts:
+        results["endurance"] = {}
+        for name, model in chosen.items():
+            say(f"{name}: endurance")
+            results["endurance"][name] = endurance(model, 100_000 if short else 10_000_000)
     say("done")
     print(markdown(results))
 

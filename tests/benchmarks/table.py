@@ -113,12 +113,29 @@ def _resident(found: dict[str, Any]) -> str:
     return f"## Growth of the process during one gradient at ({size})\n\n{_table(header, rows)}"
 
 
+def _endurance(models: dict[str, Any]) -> str:
+    rows = [
+        [
+            name,
+            f"{found['steps']:,}",
+            _number(found["run_s"]),
+            *(f"{mean:.6g}" for mean in found["mean_output"]),
+            "yes" if found["finite"] else "NO",
+            _number(found["growth_bytes"] and found["growth_bytes"] / 1e6),
+        ]
+        for name, found in models.items()
+    ]
+    header = ("model", "steps", "s", "mean output early", "late", "finite", "growth, MB")
+    return f"## One network for a long time, at N = 64\n\n{_table(header, rows)}"
+
+
 _PARTS = {
     "runs": _runs,
     "traces": _traces,
     "imports": _imports,
     "growth": _growth,
     "resident": _resident,
+    "endurance": _endurance,
 }
 
 

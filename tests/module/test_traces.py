@@ -24,20 +24,28 @@ MODELS = {
 }
 
 
+_listening = []
+
+
+def _listen(event, duration, **kwargs):
+    if event.endswith(("jaxpr_trace_duration", "backend_compile_duration")):
+        for names in _listening:
+            names.append(kwargs.get("fun_name", event))
+
+
+# For good: not every version of JAX can take a listener back.
+jax.monitoring.register_event_duration_secs_listener(_listen)
+
+
 @contextlib.contextmanager
 def counted():
     """A list of the names of functions that JAX traces or compiles inside."""
     names = []
-
-    def listen(event, duration, **kwargs):
-        if event.endswith(("jaxpr_trace_duration", "backend_compile_duration")):
-            names.append(kwargs["fun_name"])
-
-    jax.monitoring.register_event_duration_secs_listener(listen)
+    _listening.append(names)
     try:
         yield names
     finally:
-        jax.monitoring.unregister_event_duration_listener(listen)
+        _listening.remove(names)
 
 
 def variants(model, state, factor):
@@ -102,7 +110,8 @@ def test_other_values_compile_nothing(name, way):
     # Other shapes do compile, under the name of the function that ran.
     with counted() as names:
         run(model, x[1:])
-    assert ("jit(inside_jit)" if way == "jit" else "jit(evolve_checked)") in names
+    function = "inside_jit" if way == "jit" else "evolve_checked"
+    assert any(function in name for name in names)
 
 
 @pytest.mark.parametrize("name", mostly_slow(MODELS, 1))
@@ -114,7 +123,8 @@ def test_states_of_a_batch_compile_once_more_at_most(name):
         changed = model.set_attributes(state)
         with counted() as names:
             _, state, _ = changed(x)
-        assert names.count("jit(evolve_checked)") <= (1 if run == 0 else 0)
+        # Traced, and compiled.
+        assert sum("evolve_checked" in name for name in names) <= (2 if run == 0 else 0)
         assert run == 0 or names == []
 
 
