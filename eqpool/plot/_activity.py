@@ -16,7 +16,7 @@ from ._style import curves, given, in_units, whole_numbers
 
 def raster(
     spikes: Shaped[ArrayLike, "T N"] | Events,
-    dt: float | None = None,
+    dt: Float[ArrayLike, ""] | None = None,
     *,
     ax: Axes | None = None,
     **kwargs: Any,

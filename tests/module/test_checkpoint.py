@@ -85,6 +85,7 @@ def test_memory_grows_as_the_root(solver):
         assert segments < 12 * max(kept(256, True), 4096)
 
 
+@pytest.mark.untyped
 @pytest.mark.parametrize("wrong", [0, -3, 2.5, "sqrt"])
 def test_bad_input(wrong):
     with pytest.raises(ValueError, match="checkpoint must be False, True .* got "):

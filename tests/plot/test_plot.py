@@ -150,6 +150,11 @@ def test_everything_draws_into_given_axes():
     for i in range(6):
         ax = plt.subplots()[1]
         assert draw_with(ax)[i]() is ax
+
+
+@pytest.mark.untyped
+def test_axes_of_another_kind():
+    for i in range(6):
         with pytest.raises(TypeError, match="ax must be the axes .*; got str 'axes'"):
             draw_with("axes")[i]()
 
