@@ -207,7 +207,7 @@ def test_batches_in_batches():
     assert_same(scan, kernel, 1e-5)
 
 
-@pytest.mark.parametrize("model", ["relu", "tanh", "DynapSim"])
+@pytest.mark.parametrize("model", mostly_slow(["DynapSim", "relu", "tanh"], 2))
 @pytest.mark.parametrize("neurons, shape", [(37, (9, 45)), (600, (1, 30))])
 def test_groups_and_two_threads(model, neurons, shape):
     """Elements of a batch side by side, and a large matrix divided between threads."""

@@ -186,7 +186,8 @@ def networks(source, combined, weights):
 
 
 def test_a_network_of_rockpool_moves_over():
-    source = networks(theirs, theirs_combined, lambda s: np.random.normal(size=s))
+    rng = np.random.default_rng(1)
+    source = networks(theirs, theirs_combined, lambda s: rng.normal(size=s))
     net = networks(eqpool, eqpool, eqpool.kaiming)
     parameters = source.parameters()
     # Rockpool calls a combinator inside another by its backend: `1_JaxResidual`.

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 import eqpool
-from tests.helpers import wave
+from tests.helpers import mostly_slow, wave
 
 
 BUILD = {
@@ -60,9 +60,7 @@ def check(name, neurons, steps, batch, double):
 
 
 @pytest.mark.parametrize("name", BUILD)
-@pytest.mark.parametrize(
-    "case", [EDGES[0], EDGES[1], *(pytest.param(e, marks=pytest.mark.slow) for e in EDGES[2:])]
-)
+@pytest.mark.parametrize("case", mostly_slow(EDGES, 1))
 def test_edges(name, case):
     check(name, *case)
 

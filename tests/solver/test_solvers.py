@@ -70,6 +70,7 @@ def test_order(solver, order, x64):
     assert slope == pytest.approx(order, abs=0.2)
 
 
+@pytest.mark.slow
 def test_order_of_forward_euler_on_a_recurrent_network(x64):
     w_rec = np.random.default_rng(1).normal(size=(3, 3)) / 2
     errors = []
