@@ -116,21 +116,18 @@ def _jvp(primals: Any, tangents: Any) -> Any:
         drive_dot = jnp.zeros_like(drive)
     # A kernel sums the gradient of each batch element by itself, if that is not larger than
     # the gradient wrt the input.
-    if kernel is not None and drive.shape[-1] <= len(drive):
-        dots = (grid_dot, weights_dot, start_dot, drive_dot)
-        out, derivative = _linearised_kernel(kernel, grid, weights, start, drive, dots)
-        return out, derivative(dots)
-    dots = (grid_dot, None, start_dot, drive_dot)
+    by_kernel = weights_dot if kernel is not None and drive.shape[-1] <= len(drive) else None
+    dots = (grid_dot, by_kernel, start_dot, drive_dot)
     if kernel is None:
         out, derivative = _linearised_scan(grid, weights, start, drive, dots)
     else:
         out, derivative = _linearised_kernel(kernel, grid, weights, start, drive, dots)
-    if train_weights:
+    if train_weights and by_kernel is None:
         # What of sparse weights is an index has no tangent, and stays.
         changed = eqx.combine(weights_dot, weights)
         by_weights = _by_weights(grid, changed, start, out[1], drive.shape)
         drive_dot = by_weights if drive_dot is None else drive_dot + by_weights
-    return out, derivative((grid_dot, None, start_dot, drive_dot))
+    return out, derivative((grid_dot, by_kernel, start_dot, drive_dot))
 
 
 def _by_weights(

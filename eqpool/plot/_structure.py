@@ -90,13 +90,8 @@ def network(
     if not drawn:
         raise ValueError("plot.network: the graph has no vertices.")
     columns = _columns(networkx, drawn)
-    if ax is None:
-        import matplotlib.pyplot as plt
-
-        rows = max(list(columns.values()).count(c) for c in set(columns.values()))
-        size = (2.6 * (max(columns.values()) + 1), 1.0 + rows)
-        ax = plt.subplots(figsize=size, layout="constrained")[1]
-    ax = given(ax, "network")
+    rows = max(list(columns.values()).count(c) for c in set(columns.values()))
+    ax = given(ax, "network", size=(2.6 * (max(columns.values()) + 1), 1.0 + rows))
     places = _places(columns)
     box = dict(facecolor="white", edgecolor="0.5", boxstyle="round,pad=0.4")
     style: dict[str, Any] = dict(ha="center", va="center", fontsize=8, zorder=3, bbox=box)

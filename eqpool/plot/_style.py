@@ -4,17 +4,11 @@ import itertools
 from collections.abc import Iterator
 from typing import Any
 
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.ticker import EngFormatter, MaxNLocator
+
 from .._errors import describe
-
-
-try:
-    import matplotlib.pyplot as plt
-    from matplotlib.axes import Axes
-    from matplotlib.ticker import EngFormatter, MaxNLocator
-except ImportError as error:
-    raise ImportError(
-        "eqpool.plot draws with matplotlib: install it with `pip install 'eqpool[plot]'`."
-    ) from error
 
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -34,13 +28,13 @@ def curves() -> Iterator[dict[str, Any]]:
         yield {"color": color, "linestyle": style, "marker": marker}
 
 
-def given(ax: Any, function: str) -> Axes:
+def given(ax: Any, function: str, size: tuple[float, float] | None = None) -> Axes:
     """The axes that were given, or new ones in a figure of their own.
 
     **Raises:** `TypeError` for what is no axes.
     """
     if ax is None:
-        return plt.subplots(layout="constrained")[1]
+        return plt.subplots(figsize=size, layout="constrained")[1]
     if not isinstance(ax, Axes):
         raise TypeError(
             f"plot.{function}: ax must be the axes to draw into, as from `plt.subplots()`; "

@@ -26,6 +26,7 @@ from .measure import CHECKPOINTED, compare, Effort
 from .models import Case, MODELS
 from .peers import C, EQPOOL, ROCKPOOL
 from .resident import peak_growth
+from .scans import scans
 from .table import markdown
 from .traces import retraces
 
@@ -38,7 +39,7 @@ CASES = (
     Case(64, 20_000, 1),
     Case(64, 100_000, 1),
 )
-PARTS = ("runs", "traces", "imports", "growth", "resident", "endurance")
+PARTS = ("runs", "traces", "imports", "growth", "resident", "endurance", "scans")
 
 
 def main() -> None:
@@ -94,6 +95,9 @@ def main() -> None:
         for name, model in chosen.items():
             say(f"{name}: endurance")
             results["endurance"][name] = endurance(model, 100_000 if short else 10_000_000)
+    if "scans" in args.parts:
+        say("scans")
+        results["scans"] = scans((1000,) if short else (1000, 20_000, 100_000), effort)
     say("done")
     print(markdown(results))
 

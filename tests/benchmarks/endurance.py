@@ -1,7 +1,5 @@
 """One network for millions of steps: does it drift, break, or grow?"""
 
-import pathlib
-import re
 import time
 from typing import Any
 
@@ -10,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from .models import Case, Model
+from .resident import STATUS, status
 
 
 SEGMENT = 100_000
-_STATUS = pathlib.Path("/proc/self/status")
 
 
 def endurance(model: Model, steps: int) -> dict[str, Any]:
@@ -42,8 +40,8 @@ def endurance(model: Model, steps: int) -> dict[str, Any]:
         leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(state)]
         finite &= all(np.isfinite(leaf).all() for leaf in leaves)
         if segment == 1:
-            before = _resident()
-    after = _resident()
+            before = status("VmRSS") if STATUS.exists() else None
+    after = status("VmRSS") if STATUS.exists() else None
     return {
         "steps": segments * case.steps,
         "run_s": time.perf_counter() - start,
@@ -51,10 +49,3 @@ def endurance(model: Model, steps: int) -> dict[str, Any]:
         "finite": bool(finite),
         "growth_bytes": None if before is None or after is None else after - before,
     }
-
-
-def _resident() -> int | None:
-    if not _STATUS.exists():
-        return None
-    found = re.search(r"VmRSS:\s+(\d+) kB", _STATUS.read_text())
-    return None if found is None else 1024 * int(found[1])

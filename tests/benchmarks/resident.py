@@ -15,7 +15,7 @@ from .models import Case, Model, MODELS
 from .peers import LeftOut
 
 
-_STATUS, _RESET = pathlib.Path("/proc/self/status"), pathlib.Path("/proc/self/clear_refs")
+STATUS, _RESET = pathlib.Path("/proc/self/status"), pathlib.Path("/proc/self/clear_refs")
 
 
 def peak_growth(name: str, case: Case, peer: str, what: str = "gradient") -> int | None:
@@ -36,14 +36,15 @@ def _measure(model: Model, case: Case, peer: str, what: str) -> int:
     x = jax.block_until_ready(model.inputs(case))
     made = compiled(peer, model, case, what, x, Effort(compilations=1))
     _RESET.write_text("5")  # the peak starts from here
-    before = _status("VmRSS")
+    before = status("VmRSS")
     jax.block_until_ready(made.call())
-    return _status("VmHWM") - before
+    return status("VmHWM") - before
 
 
-def _status(name: str) -> int:
-    found = re.search(rf"{name}:\s+(\d+) kB", _STATUS.read_text())
-    assert found is not None, f"no {name} in {_STATUS}"
+def status(name: str) -> int:
+    """Bytes of an entry in the status that Linux gives of this process."""
+    found = re.search(rf"{name}:\s+(\d+) kB", STATUS.read_text())
+    assert found is not None, f"no {name} in {STATUS}"
     return 1024 * int(found[1])
 
 

@@ -129,6 +129,15 @@ def _endurance(models: dict[str, Any]) -> str:
     return f"## One network for a long time, at N = 64\n\n{_table(header, rows)}"
 
 
+def _scans(found: list[dict[str, Any]]) -> str:
+    rows = [
+        [str(row["steps"]), row["what"], *(_number(1e3 * s) for s in row["run_s"].values())]
+        for row in found
+    ]
+    header = ("steps", "what", *(f"{name}, ms" for name in found[0]["run_s"]))
+    return f"## A low-pass filter of 64 channels\n\n{_table(header, rows)}"
+
+
 _PARTS = {
     "runs": _runs,
     "traces": _traces,
@@ -136,6 +145,7 @@ _PARTS = {
     "growth": _growth,
     "resident": _resident,
     "endurance": _endurance,
+    "scans": _scans,
 }
 
 

@@ -1,5 +1,8 @@
 """Pictures: what is drawn, into which axes, with which labels."""
 
+import subprocess
+import sys
+
 import jax.numpy as jnp
 import matplotlib
 import numpy as np
@@ -150,6 +153,13 @@ def test_everything_draws_into_given_axes():
     for i in range(6):
         ax = plt.subplots()[1]
         assert draw_with(ax)[i]() is ax
+
+
+def test_without_matplotlib_the_extra_is_named():
+    code = "import sys; sys.modules['matplotlib'] = None; import eqpool.plot"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "needs matplotlib; install it with `pip install 'eqpool[plot]'`" in done.stderr
 
 
 @pytest.mark.untyped

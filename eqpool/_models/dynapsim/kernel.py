@@ -156,11 +156,10 @@ class Kernel(AbstractKernel):
             **layout.attributes(grid.surrogate),
         )
         varied_bar = pull(values_bar)[0] if wanted else varied
-        if weights is None or not train_weights:
-            weights_bar = None
-        else:
-            weights_bar = weights_bar.reshape(weights.shape)
-        return varied_bar, weights_bar, layout.carry(start_bar), drive_bar.reshape(drive.shape)
+        trained = None
+        if train_weights and weights is not None:
+            trained = weights_bar.reshape(weights.shape)
+        return varied_bar, trained, layout.carry(start_bar), drive_bar.reshape(drive.shape)
 
 
 class _Staircase(AbstractSurrogate):
