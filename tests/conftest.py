@@ -4,6 +4,8 @@ import pytest
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
+# A GPU rounds the factors of a product to TF32 unless told not to.
+jax.config.update("jax_default_matmul_precision", "highest")
 
 
 @pytest.fixture
