@@ -5,7 +5,7 @@ output channels), `N_in` input channels.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TYPE_CHECKING, TypeAlias, TypeVar
 
 from jaxtyping import Array, Float, UInt32
 
@@ -21,6 +21,13 @@ Key: TypeAlias = UInt32[Array, "2"]
 
 # One value for all neurons, or one for each.
 PerNeuron: TypeAlias = Float[Array, ""] | Float[Array, " N"]
+
+if TYPE_CHECKING:
+    _Leaf = TypeVar("_Leaf")
+    # jaxtyping's has no type, which strict type checkers hold against those who use it.
+    PyTree: TypeAlias = Any | _Leaf
+else:
+    from jaxtyping import PyTree as PyTree
 
 NestedDict: TypeAlias = dict[str, Any]
 

@@ -25,7 +25,7 @@ class Interval:
     upper: float = math.inf
     closed: bool = True
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not self.lower < self.upper:
             raise ValueError(
                 f"Interval: lower must be below upper, got lower={self.lower}, upper={self.upper}."

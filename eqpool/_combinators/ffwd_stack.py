@@ -74,7 +74,7 @@ class FFwdStack(AbstractStack):
             spiking_output=modules[-1].spiking_output,
         )
 
-    def __check_init__(self):
+    def __check_init__(self) -> None:
         check_modules(self.layers, "FFwdStack", at_least=2)
 
     def run(

@@ -51,7 +51,7 @@ class Residual(AbstractStack):
             spiking_output=modules[0].spiking_input and modules[-1].spiking_output,
         )
 
-    def __check_init__(self):
+    def __check_init__(self) -> None:
         check_row(self.layers, "Residual")
         n_in, n_out = self.layers[0].size_in, self.layers[-1].size_out
         if n_in != n_out:

@@ -50,7 +50,7 @@ class Sequential(AbstractStack):
             spiking_output=modules[-1].spiking_output,
         )
 
-    def __check_init__(self):
+    def __check_init__(self) -> None:
         check_row(self.layers, "Sequential")
 
     def run(

@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from jaxtyping import PyTree
-
 from .._attribute import Parameter
 from .._module import map_leaves, Site
+from .._types import PyTree
 
 
-def family_labels(model: PyTree) -> PyTree:
+def family_labels(model: PyTree[Any]) -> PyTree[Any]:
     """The family of each parameter, for `optax.multi_transform`.
 
     **Arguments:**

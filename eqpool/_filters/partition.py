@@ -3,14 +3,14 @@
 from typing import Any
 
 import equinox as eqx
-from jaxtyping import PyTree
 
 from .._attribute import FamilyLike, selection
 from .._errors import listing
 from .._module import map_leaves, Site, tagged_leaves
+from .._types import PyTree
 
 
-def filter_spec(model: PyTree, family: FamilyLike = None) -> PyTree[bool]:
+def filter_spec(model: PyTree[Any], family: FamilyLike = None) -> PyTree[bool]:
     """A pytree of booleans for `eqx.partition`, `eqx.filter`, `eqx.filter_jit` and the like.
 
     **Arguments:**
@@ -43,7 +43,7 @@ def filter_spec(model: PyTree, family: FamilyLike = None) -> PyTree[bool]:
     return map_leaves(selected, model)
 
 
-def partition(model: PyTree, family: FamilyLike = None) -> tuple[PyTree, PyTree]:
+def partition(model: PyTree[Any], family: FamilyLike = None) -> tuple[PyTree[Any], PyTree[Any]]:
     """The trainable and the frozen half of a model; `None` stands for what is in the other.
 
     Optimisers that are given the trainable half keep no state for what is frozen.

@@ -5,17 +5,19 @@ from typing import Any
 import jax
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
-from jaxtyping import PyTree
 
 from .._attribute import AbstractAttribute, fields, permitted_shapes
 from .._module import check_auto, map_leaves, mesh_size, Site
+from .._types import PyTree
 
 
 _NEURONS = ("N", "N_out", "N_in")
 """What declarations call axes along which neurons lie."""
 
 
-def neuron_shardings(model: PyTree, mesh: jax.sharding.Mesh, axis: str = "neurons") -> PyTree:
+def neuron_shardings(
+    model: PyTree[Any], mesh: jax.sharding.Mesh, axis: str = "neurons"
+) -> PyTree[Any]:
     """A sharding for each array of a network whose neurons are spread over the devices of a mesh.
 
     Every device holds the neurons `i*N/D` to `(i + 1)*N/D` of each layer: their parameters and

@@ -7,17 +7,17 @@ from typing import Any, TypeAlias
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float
 
 from .._native import linear_map
 from .._sparse import as_factor, Factor, SparseWeights
-from .._types import NestedDict
+from .._types import NestedDict, PyTree
 
 
 Weights: TypeAlias = Array | Factor | None
 """Over which neurons reach each other: `(N, N)`, `(N, K, N)`, sparse, or none."""
 
-Outcome: TypeAlias = tuple[PyTree, Float[Array, "T N"], NestedDict]
+Outcome: TypeAlias = tuple[PyTree[Any], Float[Array, "T N"], NestedDict]
 """Last state, what the neurons emitted in each step, and record."""
 
 
@@ -26,19 +26,19 @@ class AbstractKernel(eqx.Module):
 
     @abc.abstractmethod
     def run(
-        self, grid: Any, weights: Any, start: PyTree, drive: Array, keep: bool
-    ) -> tuple[Outcome, PyTree]:
+        self, grid: Any, weights: Any, start: PyTree[Any], drive: Array, keep: bool
+    ) -> tuple[Outcome, PyTree[Any]]:
         """The run, and if wanted what the derivatives need of it."""
 
     @abc.abstractmethod
     def reference(
-        self, grid: Any, weights: Any, start: PyTree, drive: Array
-    ) -> tuple[Outcome, PyTree]:
+        self, grid: Any, weights: Any, start: PyTree[Any], drive: Array
+    ) -> tuple[Outcome, PyTree[Any]]:
         """What `run` returns, by JAX, for second derivatives."""
 
     @abc.abstractmethod
     def pushed_forward(
-        self, grid: Any, weights: Any, kept: PyTree, drive: Array, dots: Any
+        self, grid: Any, weights: Any, kept: PyTree[Any], drive: Array, dots: Any
     ) -> Outcome:
         """Tangents of the outcome from those of grid (`None` for fixed leaves), start, drive."""
 
@@ -48,11 +48,11 @@ class AbstractKernel(eqx.Module):
         grid: Any,
         varied: Any,
         weights: Any,
-        kept: PyTree,
+        kept: PyTree[Any],
         drive: Array,
         bars: Any,
         train_weights: bool,
-    ) -> tuple[Any, Array | None, PyTree, Array]:
+    ) -> tuple[Any, Array | None, PyTree[Any], Array]:
         """Cotangents of the leaves of `varied`, a part of `grid`, and of the others.
 
         Those of the weights, if wanted, are of the weights as a change of the drive.
@@ -63,11 +63,11 @@ class AbstractGrid(eqx.Module):
     """What all steps of a layer share."""
 
     @abc.abstractmethod
-    def scan(self, weights: Weights, start: PyTree, drive: Array) -> Outcome:
+    def scan(self, weights: Weights, start: PyTree[Any], drive: Array) -> Outcome:
         """All steps. What neurons emitted in the step before arrives over the weights."""
 
     @abc.abstractmethod
-    def emitted(self, start: PyTree) -> Float[Array, " N"]:
+    def emitted(self, start: PyTree[Any]) -> Float[Array, " N"]:
         """What arrives over the weights in the first step."""
 
     @abc.abstractmethod
@@ -93,7 +93,7 @@ def arriving(
 
 
 @eqx.filter_custom_jvp
-def run_recurrent(grid: AbstractGrid, weights: Weights, start: PyTree, drive: Array) -> Any:
+def run_recurrent(grid: AbstractGrid, weights: Weights, start: PyTree[Any], drive: Array) -> Any:
     """All steps of a layer, by its kernel if it has one."""
     kernel = grid.kernel(weights, drive)
     if kernel is not None:
@@ -131,7 +131,7 @@ def _jvp(primals: Any, tangents: Any) -> Any:
 
 
 def _by_weights(
-    grid: AbstractGrid, weights: Any, start: PyTree, emitted: Array, shape: tuple[int, ...]
+    grid: AbstractGrid, weights: Any, start: PyTree[Any], emitted: Array, shape: tuple[int, ...]
 ) -> Array:
     """What arrives over the weights in all steps."""
     before = jnp.concatenate([grid.emitted(start)[None], emitted[:-1]])
@@ -139,7 +139,7 @@ def _by_weights(
 
 
 def _linearised_scan(
-    grid: AbstractGrid, weights: Weights, start: PyTree, drive: Array, dots: Any
+    grid: AbstractGrid, weights: Weights, start: PyTree[Any], drive: Array, dots: Any
 ) -> tuple[Outcome, Callable[[Any], Any]]:
     primals = (grid, None, start, drive)
     varied, fixed = eqx.partition(primals, _given(dots))
@@ -155,7 +155,7 @@ def _linearised_kernel(
     kernel: AbstractKernel,
     grid: AbstractGrid,
     weights: Any,
-    start: PyTree,
+    start: PyTree[Any],
     drive: Array,
     dots: Any,
 ) -> tuple[Outcome, Callable[[Any], Any]]:
@@ -196,7 +196,7 @@ def _linearised_kernel(
 
 @eqx.filter_custom_jvp
 def _run_keeping(
-    kernel: AbstractKernel, grid: AbstractGrid, weights: Any, start: PyTree, drive: Array
+    kernel: AbstractKernel, grid: AbstractGrid, weights: Any, start: PyTree[Any], drive: Array
 ) -> Any:
     return kernel.run(grid, weights, start, drive, keep=True)
 

@@ -354,7 +354,7 @@ class AbstractModule(eqx.Module):
         """A tree of submodules and attributes, with their shapes and families."""
         return as_text(self)
 
-    def __check_init__(self):
+    def __check_init__(self) -> None:
         names = [*fields(self), *(name for name, _ in submodules(self))]
         for name in names:
             if names.count(name) > 1:

@@ -8,16 +8,17 @@ import jax.numpy as jnp
 from jax.core import ShapedArray
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
-from jaxtyping import PyTree
+
+from .._types import PyTree
 
 
 def linear_map(
     function: Callable[[Any, Any], Any],
     transposed: Callable[[Any, Any], Any],
-    residuals: PyTree,
-    operands: PyTree,
-    results: PyTree,
-) -> PyTree:
+    residuals: PyTree[Any],
+    operands: PyTree[Any],
+    results: PyTree[Any],
+) -> PyTree[Any]:
     """`function(residuals, operands)`, linear in `operands`.
 
     Forward mode runs `function`. Reverse mode runs `transposed(residuals, cotangents)`, which

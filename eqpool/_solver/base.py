@@ -5,11 +5,13 @@ from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
 
 import equinox as eqx
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float
+
+from .._types import PyTree
 
 
-_Y = TypeVar("_Y", bound=PyTree)
-VectorField: TypeAlias = Callable[[Any, _Y, PyTree], _Y]
+_Y = TypeVar("_Y", bound=PyTree[Any])
+VectorField: TypeAlias = Callable[[Any, _Y, PyTree[Any]], _Y]
 
 
 class AbstractStepper(eqx.Module):
@@ -21,7 +23,9 @@ class AbstractStepper(eqx.Module):
     """
 
     @abc.abstractmethod
-    def step(self, vector_field: VectorField[_Y], dt: Float[Array, ""], y: _Y, args: PyTree) -> _Y:
+    def step(
+        self, vector_field: VectorField[_Y], dt: Float[Array, ""], y: _Y, args: PyTree[Any]
+    ) -> _Y:
         """The state at the end of an interval.
 
         **Arguments:**

@@ -7,9 +7,10 @@ import diffrax
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float
 
 from .._errors import describe
+from .._types import PyTree
 from .base import _Y, AbstractStepper, VectorField
 from .euler import ForwardEuler, RockpoolEuler
 from .event_driven import EventDriven
@@ -31,17 +32,19 @@ class Diffrax(AbstractStepper):
         ```
     """
 
-    solver: diffrax.AbstractSolver = eqx.field(static=True)
+    solver: diffrax.AbstractSolver[Any] = eqx.field(static=True)
     substeps: int | None = eqx.field(static=True)
-    stepsize_controller: diffrax.AbstractStepSizeController | None = eqx.field(static=True)
+    stepsize_controller: diffrax.AbstractStepSizeController[Any, Any] | None = eqx.field(
+        static=True
+    )
     adjoint: diffrax.AbstractAdjoint | None = eqx.field(static=True)
     max_steps: int = eqx.field(static=True)
 
     def __init__(
         self,
-        solver: diffrax.AbstractSolver,
+        solver: diffrax.AbstractSolver[Any],
         substeps: int | None = None,
-        stepsize_controller: diffrax.AbstractStepSizeController | None = None,
+        stepsize_controller: diffrax.AbstractStepSizeController[Any, Any] | None = None,
         adjoint: diffrax.AbstractAdjoint | None = None,
         max_steps: int = 4096,
     ):
@@ -83,7 +86,9 @@ class Diffrax(AbstractStepper):
         self.adjoint = adjoint
         self.max_steps = max_steps
 
-    def step(self, vector_field: VectorField[_Y], dt: Float[Array, ""], y: _Y, args: PyTree) -> _Y:
+    def step(
+        self, vector_field: VectorField[_Y], dt: Float[Array, ""], y: _Y, args: PyTree[Any]
+    ) -> _Y:
         terms: Any = diffrax.ODETerm(vector_field)
         if self.substeps is not None:
             return self._fixed(terms, dt, y, args, self.substeps)
@@ -104,7 +109,9 @@ class Diffrax(AbstractStepper):
         assert solution.ys is not None
         return jax.tree.map(lambda leaf: leaf[0], solution.ys)
 
-    def _fixed(self, terms: Any, dt: Float[Array, ""], y: _Y, args: PyTree, substeps: int) -> _Y:
+    def _fixed(
+        self, terms: Any, dt: Float[Array, ""], y: _Y, args: PyTree[Any], substeps: int
+    ) -> _Y:
         solver = prepared(self.solver, _tolerance(dt))
         times = dt * jnp.arange(substeps + 1, dtype=dt.dtype) / substeps
         state = solver.init(terms, times[0], times[1], y, args)

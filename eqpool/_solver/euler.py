@@ -1,16 +1,21 @@
 """Forward Euler, in its plain form and in Rockpool's."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float
 
+from .._types import PyTree
 from .base import _Y, AbstractStepper, VectorField
 
 
 class ForwardEuler(AbstractStepper):
     """`y + dt*f(y)`: explicit, first order, and the cheapest; stable for `dt < 2*tau`."""
 
-    def step(self, vector_field: VectorField[_Y], dt: Float[Array, ""], y: _Y, args: PyTree) -> _Y:
+    def step(
+        self, vector_field: VectorField[_Y], dt: Float[Array, ""], y: _Y, args: PyTree[Any]
+    ) -> _Y:
         return _euler(vector_field, dt, y, args)
 
 
@@ -29,10 +34,12 @@ class RockpoolEuler(AbstractStepper):
     In other models it is the same as `ForwardEuler`.
     """
 
-    def step(self, vector_field: VectorField[_Y], dt: Float[Array, ""], y: _Y, args: PyTree) -> _Y:
+    def step(
+        self, vector_field: VectorField[_Y], dt: Float[Array, ""], y: _Y, args: PyTree[Any]
+    ) -> _Y:
         return _euler(vector_field, dt, y, args)
 
 
-def _euler(vector_field: VectorField[_Y], dt: Float[Array, ""], y: _Y, args: PyTree) -> _Y:
+def _euler(vector_field: VectorField[_Y], dt: Float[Array, ""], y: _Y, args: PyTree[Any]) -> _Y:
     slope = vector_field(jnp.zeros_like(dt), y, args)
     return jax.tree.map(lambda y, dy: y + dt * dy, y, slope)

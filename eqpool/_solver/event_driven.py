@@ -38,14 +38,14 @@ class EventDriven(eqx.Module):
         and Nickel 2021, [doi:10.48550/arXiv.2011.03902](https://doi.org/10.48550/arXiv.2011.03902).
     """
 
-    solver: diffrax.AbstractAdaptiveSolver = eqx.field(static=True)
+    solver: diffrax.AbstractAdaptiveSolver[Any] = eqx.field(static=True)
     stepsize_controller: diffrax.PIDController | None = eqx.field(static=True)
     max_spikes: int = eqx.field(static=True)
     max_steps: int = eqx.field(static=True)
 
     def __init__(
         self,
-        solver: diffrax.AbstractAdaptiveSolver | None = None,
+        solver: diffrax.AbstractAdaptiveSolver[Any] | None = None,
         stepsize_controller: diffrax.PIDController | None = None,
         max_spikes: int = 1024,
         max_steps: int = 4096,

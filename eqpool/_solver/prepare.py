@@ -6,7 +6,9 @@ import diffrax
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, PyTree
+from jaxtyping import Array
+
+from .._types import PyTree
 
 
 def is_implicit(solver: Any) -> bool:
@@ -14,7 +16,7 @@ def is_implicit(solver: Any) -> bool:
     return isinstance(solver, diffrax.AbstractImplicitSolver)
 
 
-def max_norm(x: PyTree) -> Array:
+def max_norm(x: PyTree[Any]) -> Array:
     """The largest absolute value."""
     return jnp.max(jnp.stack([jnp.max(jnp.abs(leaf)) for leaf in jax.tree.leaves(x)]))
 

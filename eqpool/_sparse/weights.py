@@ -161,7 +161,7 @@ class SparseWeights(eqx.Module):
         """Number of connections, C."""
         return self.values.shape[-1]
 
-    def __check_init__(self):
+    def __check_init__(self) -> None:
         arrays = (self.values, self.sources, self.targets, self.by_source, self.by_target)
         if not all(map(is_concrete, arrays)):
             return

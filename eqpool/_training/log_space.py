@@ -5,11 +5,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, PyTree
+from jaxtyping import Array
 
 from .._attribute import Interval
 from .._errors import is_concrete
 from .._module import map_leaves, Site
+from .._types import PyTree
 
 
 def log_space(
@@ -69,7 +70,7 @@ def log_space(
         # Below `tiny`, numbers lose digits, and 0 is not positive.
         return Interval(max(low, float(jnp.finfo(leaf.dtype).tiny)), high)
 
-    def init(params: PyTree) -> Any:
+    def init(params: PyTree[Any]) -> Any:
         def check(site: Site, leaf: Array) -> None:
             bounds = limits(site, leaf)
             if is_concrete(leaf) and not bool(jnp.all(bounds.contains(leaf))):
@@ -83,8 +84,8 @@ def log_space(
         return inner.init(_log(params))
 
     def update(
-        updates: PyTree, state: Any, params: PyTree | None = None, **extra_args: Any
-    ) -> tuple[PyTree, Any]:
+        updates: PyTree[Any], state: Any, params: PyTree[Any] | None = None, **extra_args: Any
+    ) -> tuple[PyTree[Any], Any]:
         if params is None:
             raise ValueError("log_space: pass `params` to `update`.")
         # d(loss)/d(ln p) = p * d(loss)/dp
@@ -96,7 +97,7 @@ def log_space(
     return optax.GradientTransformationExtraArgs(init, update)
 
 
-def _log(params: PyTree) -> PyTree:
+def _log(params: PyTree[Any]) -> PyTree[Any]:
     return jax.tree.map(jnp.log, params)
 
 

@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float
 
 from .._attribute import selection
 from .._module import tagged_leaves
+from .._types import PyTree
 
 
 def bounds_penalty(
-    model: PyTree, bounds: Mapping[str, tuple[float | None, float | None]]
+    model: PyTree[Any], bounds: Mapping[str, tuple[float | None, float | None]]
 ) -> Float[Array, ""]:
     r"""How far parameters lie outside bounds, for each family; 0 inside.
 

@@ -28,7 +28,7 @@ class Wiring:
     """
 
     def __init__(self):
-        self.graph = extra("networkx", "graph").DiGraph()
+        self.graph: Any = extra("networkx", "graph").DiGraph()
 
     def add(self, name: str, node: AbstractNode, sources: Iterable[str]) -> tuple[str, ...]:
         """Adds a vertex.

@@ -73,7 +73,7 @@ class LinearWeights(AbstractNode):
     weights: Any
     biases: Any = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if getattr(self.weights, "ndim", None) != 2:
             raise ValueError(
                 f"LinearWeights: weights must have shape (N_in, N_out); got {_short(self.weights)}."

@@ -8,12 +8,12 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
-from jaxtyping import Array, Int, PyTree
+from jaxtyping import Array, Int
 
 from .._attribute import check_values
 from .._errors import describe
 from .._module import AbstractModule, check_mesh, flat_attributes, tagged_leaves
-from .._types import NestedDict, Shape
+from .._types import NestedDict, PyTree, Shape
 
 
 class Sweep(eqx.Module):
@@ -38,8 +38,8 @@ class Sweep(eqx.Module):
 def sweep(
     module: AbstractModule,
     settings: Mapping[str, Any] | Sequence[Mapping[str, Any]],
-    function: Callable[..., PyTree],
-    *args: PyTree,
+    function: Callable[..., PyTree[Any]],
+    *args: PyTree[Any],
     mesh: Mesh | None = None,
     chunk: int | None = None,
 ) -> Sweep:
@@ -179,13 +179,13 @@ class _Work(NamedTuple):
     module: AbstractModule
     axes: tuple[_Axis, ...]
     function: Callable
-    args: tuple[PyTree, ...]
+    args: tuple[PyTree[Any], ...]
 
     @property
     def sizes(self) -> Shape:
         return tuple(len(next(iter(axis.values()))) for axis in self.axes)
 
-    def at(self, number: Int[Array, ""]) -> PyTree:
+    def at(self, number: Int[Array, ""]) -> PyTree[Any]:
         """The result at one setting."""
         place = jnp.unravel_index(number, self.sizes)
         values = {
@@ -205,7 +205,7 @@ def _run(work: _Work, mesh: Mesh | None, chunk: int | None) -> PyTree[Array]:
     share = -(-share // at_a_time) * at_a_time
     arrays, rest = eqx.partition(work, eqx.is_array)
 
-    def run(arrays: Any) -> PyTree:
+    def run(arrays: Any) -> PyTree[Any]:
         device = 0 if mesh is None else jax.lax.axis_index(mesh.axis_names)
         numbers = (device * share + jnp.arange(share)) % number
         return jax.lax.map(eqx.combine(arrays, rest).at, numbers, batch_size=at_a_time)

@@ -146,7 +146,7 @@ class AdExLIF(AbstractModule):
         spiking_input: bool = False,
         spiking_output: bool = True,
         *,
-        solver: AbstractStepper | EventDriven | diffrax.AbstractSolver | None = None,
+        solver: AbstractStepper | EventDriven | diffrax.AbstractSolver[Any] | None = None,
         surrogate: AbstractSurrogate | Callable[[Array], Array] | None = None,
         name: str = "",
     ):
@@ -204,7 +204,7 @@ class AdExLIF(AbstractModule):
         self.vmem = changed["vmem"]
         self.blueprint = self.blueprint.starting_from(changed)
 
-    def __check_init__(self):
+    def __check_init__(self) -> None:
         check_order(self)
 
     def run(

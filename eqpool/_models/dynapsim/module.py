@@ -219,7 +219,7 @@ class DynapSim(AbstractSpecified):
         spiking_output: bool = True,
         *,
         synapses: Sequence[str] = defaults.SYNAPSES,
-        solver: AbstractStepper | EventDriven | diffrax.AbstractSolver | None = None,
+        solver: AbstractStepper | EventDriven | diffrax.AbstractSolver[Any] | None = None,
         feedback: AbstractFeedback | None = None,
         surrogate: AbstractSurrogate | Callable[[Array], Array] | None = None,
         name: str = "",

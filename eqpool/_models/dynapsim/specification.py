@@ -3,7 +3,7 @@
 import dataclasses
 import warnings
 from collections.abc import Collection, Mapping
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -13,6 +13,7 @@ from ... import physics
 from ..._attribute import AbstractAttribute, Constant
 from ..._errors import describe, is_concrete, listing, suggestion
 from ..._module import AbstractModule
+from ..._types import PerNeuron
 from . import defaults
 
 
@@ -91,23 +92,23 @@ class AbstractSpecified(AbstractModule):
         make: Any = cls
         return make(shape, **quantities, **currents(make(shape, **plain), wanted, quantities))
 
-    tau_mem = quantity("tau_mem", "Time constant of the membrane, s.")
-    tau_ahp = quantity("tau_ahp", "Time constant of the adaptation, s.")
-    tau_syn = quantity("tau_syn", "Time constant of the synapses, s.")
-    tau_ampa = quantity("tau_ampa", "Time constant of the AMPA synapse, s.")
-    tau_gaba = quantity("tau_gaba", "Time constant of the GABA synapse, s.")
-    tau_nmda = quantity("tau_nmda", "Time constant of the NMDA synapse, s.")
-    tau_shunt = quantity("tau_shunt", "Time constant of the SHUNT synapse, s.")
-    r_gain_mem = quantity("r_gain_mem", "Gain ratio of the membrane.")
-    r_gain_ahp = quantity("r_gain_ahp", "Gain ratio of the adaptation.")
-    r_gain_syn = quantity("r_gain_syn", "Gain ratio of the synapses.")
-    r_gain_ampa = quantity("r_gain_ampa", "Gain ratio of the AMPA synapse.")
-    r_gain_gaba = quantity("r_gain_gaba", "Gain ratio of the GABA synapse.")
-    r_gain_nmda = quantity("r_gain_nmda", "Gain ratio of the NMDA synapse.")
-    r_gain_shunt = quantity("r_gain_shunt", "Gain ratio of the SHUNT synapse.")
-    t_ref = quantity("t_ref", "Refractory period, s.")
-    t_pulse = quantity("t_pulse", "Pulse width of the synapses, s.")
-    t_pulse_ahp = quantity("t_pulse_ahp", "Pulse width of the adaptation, s.")
+    tau_mem: ClassVar[PerNeuron] = quantity("tau_mem", "Time constant of the membrane, s.")
+    tau_ahp: ClassVar[PerNeuron] = quantity("tau_ahp", "Time constant of the adaptation, s.")
+    tau_syn: ClassVar[PerNeuron] = quantity("tau_syn", "Time constant of the synapses, s.")
+    tau_ampa: ClassVar[PerNeuron] = quantity("tau_ampa", "Time constant of the AMPA synapse, s.")
+    tau_gaba: ClassVar[PerNeuron] = quantity("tau_gaba", "Time constant of the GABA synapse, s.")
+    tau_nmda: ClassVar[PerNeuron] = quantity("tau_nmda", "Time constant of the NMDA synapse, s.")
+    tau_shunt: ClassVar[PerNeuron] = quantity("tau_shunt", "Time constant of the SHUNT synapse, s.")
+    r_gain_mem: ClassVar[PerNeuron] = quantity("r_gain_mem", "Gain ratio of the membrane.")
+    r_gain_ahp: ClassVar[PerNeuron] = quantity("r_gain_ahp", "Gain ratio of the adaptation.")
+    r_gain_syn: ClassVar[PerNeuron] = quantity("r_gain_syn", "Gain ratio of the synapses.")
+    r_gain_ampa: ClassVar[PerNeuron] = quantity("r_gain_ampa", "Gain ratio of the AMPA synapse.")
+    r_gain_gaba: ClassVar[PerNeuron] = quantity("r_gain_gaba", "Gain ratio of the GABA synapse.")
+    r_gain_nmda: ClassVar[PerNeuron] = quantity("r_gain_nmda", "Gain ratio of the NMDA synapse.")
+    r_gain_shunt: ClassVar[PerNeuron] = quantity("r_gain_shunt", "Gain ratio of the SHUNT synapse.")
+    t_ref: ClassVar[PerNeuron] = quantity("t_ref", "Refractory period, s.")
+    t_pulse: ClassVar[PerNeuron] = quantity("t_pulse", "Pulse width of the synapses, s.")
+    t_pulse_ahp: ClassVar[PerNeuron] = quantity("t_pulse_ahp", "Pulse width of the adaptation, s.")
 
 
 def take(arguments: dict[str, Any]) -> dict[str, Any]:

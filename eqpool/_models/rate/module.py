@@ -150,7 +150,7 @@ class RateJax(AbstractModule):
         dt: Any = 1e-3,
         rng_key: Any = None,
         *,
-        solver: AbstractStepper | diffrax.AbstractSolver | None = None,
+        solver: AbstractStepper | diffrax.AbstractSolver[Any] | None = None,
         name: str = "",
     ):
         """**Arguments:**
