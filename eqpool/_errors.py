@@ -4,6 +4,8 @@ import contextlib
 import difflib
 import importlib
 import os
+import sys
+import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -44,6 +46,17 @@ def extra(module: str, name: str) -> Any:
             f"This needs {module.partition('.')[0]}; install it with `pip install "
             f"'eqpool[{name}]'`."
         ) from error
+
+
+def warn(message: str) -> None:
+    """A `UserWarning` at the line of the user's that led here."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in _LIBRARIES:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, UserWarning, stacklevel=level)
+
+
+_LIBRARIES = ("eqpool", "equinox", "jax", "jaxtyping")
 
 
 _debug = os.environ.get("EQPOOL_DEBUG", "0") not in ("", "0")

@@ -7,6 +7,7 @@ annotation is checked at run time there.
 import json
 import re
 import sys
+import warnings
 
 import equinox as eqx
 import jax
@@ -102,6 +103,11 @@ CASES = {
         lambda: network().set_attributes({"1_RateJax": {"x": jnp.ones((2, 4))}})(jnp.ones((9, 3))),
         ValueError,
         r"'1_RateJax.x' has batch size 2, but input_data .* has no batch axis.*`reset_state\(\)`",
+    ),
+    "a float64 module without double precision": (
+        lambda: in_double(lambda: rate())(jnp.ones((9, 4))),
+        TypeError,
+        r"RateJax: 'tau' is float64, but double precision is off: switch it on, `jax.config.update\(",
     ),
     "a state of another batch size": (
         lambda: rate().set_attributes({"x": jnp.ones((2, 4))})(jnp.ones((5, 9, 4))),
@@ -363,6 +369,11 @@ def adjoint():
     return diffrax.DirectAdjoint()
 
 
+def in_double(build):
+    with jax.enable_x64(True):
+        return build()
+
+
 CASES |= ADEX_CASES | DYNAPSIM_CASES | EVENT_CASES | PARALLEL_CASES | SPARSE_CASES
 CASES |= TIMED_CASES
 
@@ -371,7 +382,8 @@ def outcome(name: str) -> str:
     """`""` if the case raises what it should, else what happened instead."""
     call, error, pattern = CASES[name]
     try:
-        call()
+        with warnings.catch_warnings(action="error", category=UserWarning):
+            call()
     except Exception as caught:
         if type(caught) is not error:
             return f"raised {type(caught).__name__}: {caught}"

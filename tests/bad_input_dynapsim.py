@@ -49,6 +49,21 @@ DYNAPSIM_CASES = {
         ValueError,
         r"DynapSim: w_rec was given, but has_rec is False",
     ),
+    "nanoamperes": (
+        lambda: DynapSim(2, Itau_mem=[1e-12, 5.0]),
+        UserWarning,
+        r"Itau_mem = 5 A \(element 1\) is outside .* If it was meant in nA, give 5e-09, in A\.",
+    ),
+    "picoamperes": (
+        lambda: DynapSim(2).set_attributes({"Idc": 4e3}),
+        UserWarning,
+        r"Idc = 4e\+03 A .* If it was meant in pA, give 4e-09, in A\.",
+    ),
+    "a current below the dark current": (
+        lambda: DynapSim(2, Itau_mem=1e-14),
+        UserWarning,
+        r"Itau_mem = 1e-14 A .* hardware can do: \[5e-13, 2.25e-06\] A\.$",
+    ),
     "negative current": (
         lambda: DynapSim(3, Itau_mem=-1e-12),
         ValueError,

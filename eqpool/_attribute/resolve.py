@@ -3,7 +3,6 @@
 import dataclasses
 import inspect
 import math
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from .._errors import describe, is_concrete
+from .._errors import describe, is_concrete, warn
 from .._sparse import is_sparse, sparse_from, SparseWeights
 from .._types import Axis, Key, Shape
 from .constant import Constant
@@ -142,16 +141,28 @@ def check_values(value: Array, attribute: AbstractAttribute, owner: str) -> None
     if bad.size:
         raise ValueError(bounds_message(attribute, owner, np.ravel(numbers)[bad[0]], int(bad[0])))
     if attribute.operating_range is not None:
-        # Numbers such as 5e-13 are not exact in float32.
-        within = attribute.operating_range.widened(1e-6)
-        odd = np.flatnonzero(~within.contains(numbers))
+        odd = np.flatnonzero(~_operable(numbers, attribute.operating_range))
         if odd.size:
-            warnings.warn(
-                f"{owner} = {np.ravel(numbers)[odd[0]]:.3g} {attribute.unit} (element {odd[0]}) is "
-                f"outside what the hardware can do: {attribute.operating_range} {attribute.unit}.",
-                UserWarning,
-                stacklevel=2,
+            number = np.ravel(numbers)[odd[0]]
+            warn(
+                f"{owner} = {number:.3g} {attribute.unit} (element {odd[0]}) is outside what the "
+                f"hardware can do: {attribute.operating_range} {attribute.unit}."
+                + _other_unit(number, attribute)
             )
+
+
+def _operable(numbers: Any, operating_range: Any) -> Any:
+    # Numbers such as 5e-13 are not exact in float32.
+    return operating_range.widened(1e-6).contains(numbers)
+
+
+def _other_unit(value: Any, attribute: AbstractAttribute) -> str:
+    """A hint where a value would do in nano or pico."""
+    for prefix, factor in (("n", 1e-9), ("p", 1e-12)):
+        if value and _operable(value * factor, attribute.operating_range):
+            unit = attribute.unit
+            return f" If it was meant in {prefix}{unit}, give {value * factor:.3g}, in {unit}."
+    return ""
 
 
 def bounds_message(

@@ -147,9 +147,19 @@ def run_checked(module: Any, input_data: Array, record: bool) -> Any:
 
 
 def check_states(module: Any, input_data: Any) -> None:
-    """Raises if a state has a batch axis that the input lacks, or one of another size."""
+    """Raises if a state has a batch axis that the input lacks, or one of another size.
+
+    And for arrays in a precision that is switched off.
+    """
 
     def check(site: Site, leaf: Any) -> Any:
+        double = site.field is not None and leaf.dtype == jnp.float64
+        if double and not jax.config.jax_enable_x64:  # pyright: ignore
+            raise TypeError(
+                f"{module.full_name}: {'.'.join(site.path)!r} is float64, but double precision is "
+                "off: switch it on, `jax.config.update('jax_enable_x64', True)`, or build the "
+                "module while it is off."
+            )
         if site.field is not None and lead_axes(site)[0]:
             raise ValueError(
                 f"{module.full_name}: {'.'.join(site.path)!r} has shape {leaf.shape}: this is an "

@@ -124,3 +124,12 @@ def test_plain_currents_beyond_the_chip_warn_too():
     np.testing.assert_allclose(mod.tau_mem, DynapSim(1, Itau_mem=5e-13).tau_mem)  # as if at Io
     with pytest.warns(UserWarning, match=r"DynapSim.Idc = 1e-05 A .* \[0, 2.25e-06\] A"):
         DynapSim(1, Idc=1e-5)
+
+
+def test_warnings_point_at_the_line_that_caused_them():
+    with pytest.warns(UserWarning) as caught:
+        DynapSim(1, Idc=1e-5)
+        DynapSim(1).set_attributes({"Idc": 1e-5})
+        DynapSim.from_specification(1, t_pulse=1e-9)
+    assert len(caught) >= 3
+    assert {w.filename for w in caught} == {__file__}

@@ -1,7 +1,6 @@
 """Between quantities an experimenter thinks in (s, ratios) and bias currents."""
 
 import dataclasses
-import warnings
 from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, TypeVar
 
@@ -11,7 +10,7 @@ from jaxtyping import Array
 
 from ... import physics
 from ..._attribute import AbstractAttribute, Constant
-from ..._errors import describe, is_concrete, listing, suggestion
+from ..._errors import describe, is_concrete, listing, suggestion, warn
 from ..._module import AbstractModule
 from ..._types import PerNeuron
 from . import defaults
@@ -269,7 +268,7 @@ def _check_current(mod: Any, name: str, value: Array, current: Array) -> None:
         )
         if limit is dark:
             raise ValueError(message)
-        warnings.warn(message, UserWarning, stacklevel=4)
+        warn(message)
 
 
 def _unit(name: str) -> str:
