@@ -21,6 +21,7 @@ import jax.numpy as jnp
 import matplotlib
 import numpy as np
 from jaxtyping import Array
+from tqdm import tqdm
 
 import eqpool
 from eqpool.studies import compare_solvers, fastest_within, Measurement, table
@@ -116,16 +117,19 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     names = ["RockpoolEuler", "ForwardEuler", "Heun"] if args.short else list(SOLVERS)
     print(f"{jax.devices()}, {os.cpu_count()} cores, {platform.machine()}; jax {jax.__version__}\n")
-    found = compare_solvers(
-        build,
-        drive,
-        {name: SOLVERS[name] for name in names},
-        STEPS[1:] if args.short else STEPS,
-        reference=(diffrax.Tsit5(), 1e-4 if args.short else 1e-5),
-        observe=observe,
-        loss=loss,
-        repeats=3 if args.short else 15,
-    )
+    steps = STEPS[1:] if args.short else STEPS
+    with tqdm(total=len(names) * len(steps), desc="measuring") as progress:
+        found = compare_solvers(
+            build,
+            drive,
+            {name: SOLVERS[name] for name in names},
+            steps,
+            reference=(diffrax.Tsit5(), 1e-4 if args.short else 1e-5),
+            observe=observe,
+            loss=loss,
+            repeats=3 if args.short else 15,
+            on_measurement=lambda measurement: progress.update(),
+        )
     print(table(found))
     for tolerance in (1e-3, 1e-6):
         try:

@@ -25,6 +25,7 @@ import jax.numpy as jnp
 import matplotlib
 import numpy as np
 from jaxtyping import Array
+from tqdm import tqdm
 
 import eqpool
 from eqpool.studies import (
@@ -51,9 +52,9 @@ MOODS = {
 }
 
 
-def exact(tolerance: float, max_steps: int = 8192) -> eqpool.EventDriven:
+def exact(tolerance: float, max_steps: int = 8192, **kwargs: Any) -> eqpool.EventDriven:
     controller = diffrax.PIDController(rtol=tolerance, atol=tolerance)
-    return eqpool.EventDriven(stepsize_controller=controller, max_steps=max_steps)
+    return eqpool.EventDriven(stepsize_controller=controller, max_steps=max_steps, **kwargs)
 
 
 def adaptive(solver: Any, tolerance: float, **kwargs: Any) -> eqpool.Diffrax:
@@ -61,7 +62,8 @@ def adaptive(solver: Any, tolerance: float, **kwargs: Any) -> eqpool.Diffrax:
     return eqpool.Diffrax(solver, stepsize_controller=controller, **kwargs)
 
 
-REFERENCE = (exact(1e-12, max_steps=60_000), 1e-3)
+METER = diffrax.TqdmProgressMeter(refresh_steps=500)
+REFERENCE = (exact(1e-12, max_steps=60_000, progress_meter=METER), 1e-3)
 STEPS = [1e-3, 5e-4, 2e-4, 1e-4, 5e-5, 2e-5]
 TOLERANCES = [1e-4, 1e-5, 1e-6, 1e-8, 1e-10]
 CURVES: dict[str, list[tuple[Any, float]]] = {
@@ -219,15 +221,17 @@ def main() -> None:
         moods = ["tonic"]
     found = {}
     for mood in moods:
-        found[mood] = work_precision(
-            lambda solver, dt, mood=mood: build(mood, solver, dt),
-            spikes_in(),
-            DURATION,
-            curves,
-            reference=REFERENCE,
-            loss=final_voltage,
-            repeats=1 if args.short else 5,
-        )
+        with tqdm(total=sum(map(len, curves.values())), desc=mood) as progress:
+            found[mood] = work_precision(
+                lambda solver, dt, mood=mood: build(mood, solver, dt),
+                spikes_in(),
+                DURATION,
+                curves,
+                reference=REFERENCE,
+                loss=final_voltage,
+                repeats=1 if args.short else 5,
+                on_measurement=lambda measurement: progress.update(),
+            )
         print(f"\n{mood}\n\n{table(found[mood])}", flush=True)
         jax.clear_caches()  # a hundred compiled functions need as many thousand memory maps
     if not args.short:

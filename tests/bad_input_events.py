@@ -179,6 +179,11 @@ EVENT_CASES = {
         EquinoxRuntimeError,
         r"done its max_spikes = 1 spikes at t = 0\.\d+ s",
     ),
+    "a word for a progress meter": (
+        lambda: EventDriven(progress_meter="tqdm"),
+        TypeError,
+        r"progress_meter must be one of diffrax's, as .*Meter\(\); got str 'tqdm'",
+    ),
     "solver without error estimate": (
         lambda: EventDriven(diffrax.Euler()),
         TypeError,

@@ -29,6 +29,7 @@ class Progress(NamedTuple):
     - `spike_steps`, `mark_steps`: the step at whose end each spike or grid point is.
     - `moves`, `path`: every step, and the neurons before the first and after each; `None` unless
       asked for.
+    - `meter`: the state of the progress meter.
     """
 
     now: Neurons
@@ -46,9 +47,10 @@ class Progress(NamedTuple):
     mark_steps: Int[Array, " G"]
     moves: Move | None
     path: Neurons | None
+    meter: Any
 
 
-def begin(problem: Problem, start: Neurons, keep_path: bool) -> Progress:
+def begin(problem: Problem, start: Neurons, meter: Any, keep_path: bool) -> Progress:
     """Before the first step."""
     solver = problem.solver
     spikes, steps = solver.max_spikes, solver.max_steps
@@ -78,6 +80,7 @@ def begin(problem: Problem, start: Neurons, keep_path: bool) -> Progress:
         mark_steps=jnp.zeros((len(problem.marks),), jnp.int32),
         moves=moves,
         path=path,
+        meter=meter,
     )
 
 
@@ -106,8 +109,9 @@ def advance(problem: Problem, p: Progress) -> Progress:
         move = Move(end.elapsed, end.kind, end.which)
         moves = jax.tree.map(lambda xs, x: write(xs, p.steps, x), moves, move)
         path = jax.tree.map(lambda xs, x: write(xs, p.steps + 1, x), path, after)
+    now = jax.tree.map(lambda new, old: jnp.where(taken, new, old), after, p.now)
     return Progress(
-        now=jax.tree.map(lambda new, old: jnp.where(taken, new, old), after, p.now),
+        now=now,
         arrival=jnp.where(taken & arrived, problem.upcoming[p.arrival + 1], p.arrival),
         mark=p.mark + count(marked),
         times=write(p.times, p.spikes, end.t, spiked),
@@ -122,6 +126,7 @@ def advance(problem: Problem, p: Progress) -> Progress:
         mark_steps=write(p.mark_steps, p.mark, p.steps, marked),
         moves=moves,
         path=path,
+        meter=problem.solver.progress_meter.step(p.meter, now.t / problem.marks[-1]),
     )
 
 

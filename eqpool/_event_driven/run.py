@@ -34,7 +34,7 @@ def exact_events(
     problem = Problem(
         flow, mod.solver, events, upcoming(events.valid), duration[None], _recurrent(mod)
     )
-    found = _checked(mod, solve(problem, start, keep_path=False))
+    found = _solved(mod, problem, start, keep_path=False)
     return _spikes(mod, found), _state(mod, flow, found.now)
 
 
@@ -58,7 +58,7 @@ def exact_raster(
     marks = grid[1:] if record and steps else grid[-1:]
     places = upcoming(jnp.any(input_data != 0.0, axis=1))
     problem = Problem(flow, mod.solver, events, places, marks, _recurrent(mod))
-    found = _checked(mod, solve(problem, start, keep_path=record))
+    found = _solved(mod, problem, start, keep_path=record)
     spikes = _spikes(mod, found)
     # A spike belongs to the step at whose end a solver on the grid would find it.
     step = jnp.searchsorted(grid[1:], spikes.times, side="left").astype(jnp.int32)
@@ -88,6 +88,13 @@ def _state(mod: Any, flow: AbstractFlow, now: Neurons) -> NestedDict:
         "spikes": jnp.zeros_like(mod.spikes),
         "timer_ref": jnp.maximum(now.ready - now.t, 0.0),
     }
+
+
+def _solved(mod: Any, problem: Problem, start: Neurons, keep_path: bool) -> Progress:
+    meter = problem.solver.progress_meter
+    found = solve(problem, start, meter.init(), keep_path=keep_path)
+    meter.close(found.meter)
+    return _checked(mod, found)
 
 
 def _checked(mod: Any, found: Progress) -> Progress:

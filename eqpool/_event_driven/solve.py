@@ -15,9 +15,15 @@ from .problem import Problem
 
 
 @eqx.filter_custom_jvp
-def solve(problem: Problem, start: Neurons, *, keep_path: bool) -> Progress:
-    """Runs until the last mark, or until a bound is reached."""
-    progress = begin(problem, start, keep_path)
+def solve(problem: Problem, start: Neurons, meter: Any, *, keep_path: bool) -> Progress:
+    """Runs until the last mark, or until a bound is reached.
+
+    **Arguments:**
+
+    - `meter`: the state of the progress meter. Opening and closing it are effects, which stay
+        outside of what has a derivative.
+    """
+    progress = begin(problem, start, meter, keep_path)
     return jax.lax.while_loop(
         lambda p: (p.mark < len(problem.marks)) & (p.status == RUNNING),
         functools.partial(advance, problem),
@@ -41,8 +47,8 @@ def _solve_jvp(primals: Any, tangents: Any, *, keep_path: bool) -> tuple[Progres
     The state before a step is at hand, so nothing is computed twice in forward mode, and
     reverse mode needs to keep nothing else.
     """
-    (problem, start), (problem_dot, start_dot) = primals, tangents
-    found = solve(problem, start, keep_path=True)
+    (problem, start, meter), (problem_dot, start_dot, _) = primals, tangents
+    found = solve(problem, start, meter, keep_path=True)
     # Silently wrong otherwise: a second derivative would also need to know how kinks move.
     moves, path = nondifferentiable((found.moves, found.path), msg=_FIRST_ORDER)
     assert moves is not None and path is not None
@@ -59,25 +65,28 @@ def _solve_jvp(primals: Any, tangents: Any, *, keep_path: bool) -> tuple[Progres
     def wanted(dot: Neurons) -> Any:
         return dot if keep_path else dot.t
 
+    # Tangents of the flow are handed on from step to step: JAX before 0.10.1 does not transpose
+    # a scan that they enter from outside.
     @functools.partial(jax.checkpoint, prevent_cse=False)
-    def one(dot: Neurons, step: Any) -> tuple[Neurons, Any]:
+    def one(dots: tuple[Any, Neurons], step: Any) -> tuple[tuple[Any, Neurons], Any]:
+        flow_dot, dot = dots
         active, before, move, reached, reached_dot = step
         _, after_dot = eqx.filter_jvp(
             lambda flow, now, reached: replay(flow, problem.solver, now, move, *reached),
             (problem.flow, before, reached),
-            (problem_dot.flow, dot, reached_dot),
+            (flow_dot, dot, reached_dot),
         )
         after_dot = jax.tree.map(lambda new, old: jnp.where(active, new, old), after_dot, dot)
-        return after_dot, wanted(after_dot)
+        return (flow_dot, after_dot), wanted(after_dot)
 
-    def chunk(dot: Neurons, steps: Any) -> tuple[Neurons, Any]:
-        def idle() -> tuple[Neurons, Any]:
-            many = jax.tree.map(lambda x: jnp.zeros((_CHUNK, *x.shape), x.dtype), wanted(dot))
-            return dot, many
+    def chunk(dots: tuple[Any, Neurons], steps: Any) -> tuple[tuple[Any, Neurons], Any]:
+        def idle() -> tuple[tuple[Any, Neurons], Any]:
+            many = jax.tree.map(lambda x: jnp.zeros((_CHUNK, *x.shape), x.dtype), wanted(dots[1]))
+            return dots, many
 
         # Under `vmap` too, nothing is done for places that no run has used.
         active = unvmap_any(steps[0][0])
-        return jax.lax.cond(active, lambda: jax.lax.scan(one, dot, steps), idle)
+        return jax.lax.cond(active, lambda: jax.lax.scan(one, dots, steps), idle)
 
     total = len(moves.length)
     spare = -total % _CHUNK
@@ -94,7 +103,7 @@ def _solve_jvp(primals: Any, tangents: Any, *, keep_path: bool) -> tuple[Progres
         start,
         is_leaf=lambda x: x is None,
     )
-    end_dot, path_dot = jax.lax.scan(chunk, start_dot, steps)
+    (_, end_dot), path_dot = jax.lax.scan(chunk, (problem_dot.flow, start_dot), steps)
     path_dot = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:total], path_dot)
     taken = jnp.arange(len(found.times), dtype=jnp.int32) < found.spikes
     spike_dots = (path_dot.t if keep_path else path_dot)[found.spike_steps]

@@ -42,6 +42,7 @@ class EventDriven(eqx.Module):
     stepsize_controller: diffrax.PIDController | None = eqx.field(static=True)
     max_spikes: int = eqx.field(static=True)
     max_steps: int = eqx.field(static=True)
+    progress_meter: diffrax.AbstractProgressMeter[Any] = eqx.field(static=True)
 
     def __init__(
         self,
@@ -51,6 +52,7 @@ class EventDriven(eqx.Module):
         max_steps: int = 4096,
         *,
         adjoint: None = None,
+        progress_meter: diffrax.AbstractProgressMeter[Any] | None = None,
     ):
         """**Arguments:**
 
@@ -68,12 +70,14 @@ class EventDriven(eqx.Module):
 
         - `adjoint`: none. Each step is differentiated at the state that the run had there, in
             forward and reverse mode; there is nothing to choose.
+        - `progress_meter`: shows how far the run is, as `diffrax.TqdmProgressMeter()`; in a batch
+            how far the slowest one is. Default: `diffrax.NoProgressMeter()`.
 
         All arguments are static: solvers that are equal by value share compiled functions.
 
         **Raises:** `TypeError` for a solver without an error estimate and for a controller other
-        than `diffrax.PIDController`; `ValueError` for `max_spikes` or `max_steps` below 1, and
-        for an adjoint.
+        than `diffrax.PIDController`, and for what is no progress meter; `ValueError` for
+        `max_spikes` or `max_steps` below 1, and for an adjoint.
         """
         if solver is None:
             solver = diffrax.Tsit5()
@@ -93,10 +97,18 @@ class EventDriven(eqx.Module):
                 "differentiates each step at the state that the run had there. (BacksolveAdjoint "
                 "could not go back over a spike, which forgets the membrane current.)"
             )
+        if progress_meter is None:
+            progress_meter = diffrax.NoProgressMeter()
+        if not isinstance(progress_meter, diffrax.AbstractProgressMeter):
+            raise TypeError(
+                "EventDriven: progress_meter must be one of diffrax's, as "
+                f"diffrax.TqdmProgressMeter(); got {describe(progress_meter)}."
+            )
         for name, value in (("max_spikes", max_spikes), ("max_steps", max_steps)):
             if operator.index(value) < 1:
                 raise ValueError(f"EventDriven: {name} must be at least 1; got {value}.")
         self.solver = solver
+        self.progress_meter = progress_meter
         self.stepsize_controller = stepsize_controller
         self.max_spikes = operator.index(max_spikes)
         self.max_steps = operator.index(max_steps)

@@ -59,6 +59,7 @@ def compare_solvers(
     loss: Callable[[Any, Array], Array] | None = None,
     family: FamilyLike = None,
     repeats: int = 5,
+    on_measurement: Callable[[Measurement], Any] | None = None,
 ) -> list[Measurement]:
     """Errors and run times of a model under several solvers and steps.
 
@@ -77,6 +78,8 @@ def compare_solvers(
     - `family`: the families that the gradient is taken for. Default: every parameter.
     - `repeats`: compiled runs of which the median time is taken; fewer where they take more
         than a second together. Default 5.
+    - `on_measurement`: called with each measurement when it is made, as to show progress.
+        Default: none.
 
     **Returns:** a measurement for each solver and step.
 
@@ -134,6 +137,8 @@ def compare_solvers(
                     *elapsed,
                 )
             )
+            if on_measurement is not None:
+                on_measurement(found[-1])
     return found
 
 

@@ -25,6 +25,7 @@ def work_precision(
     loss: Callable[[Events, Any], Array] | None = None,
     family: FamilyLike = None,
     repeats: int = 5,
+    on_measurement: Callable[[Measurement], Any] | None = None,
 ) -> list[Measurement]:
     """Errors and run times of a spiking model, run over events, by solver and setting.
 
@@ -45,6 +46,8 @@ def work_precision(
     - `family`: the families that the gradient is taken for. Default: every parameter.
     - `repeats`: compiled runs of which the median time is taken; fewer where they take more
         than a second together. Default 5.
+    - `on_measurement`: called with each measurement when it is made, as to show progress.
+        Default: none.
 
     **Returns:** a measurement for each point; its `trace_error` is that of `vmem` at the end.
 
@@ -106,6 +109,8 @@ def work_precision(
                     *elapsed,
                 )
             )
+            if on_measurement is not None:
+                on_measurement(found[-1])
     return found
 
 

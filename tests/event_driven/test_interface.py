@@ -214,3 +214,21 @@ def test_negative_weights_do_nothing(x64):
     np.testing.assert_allclose(
         mod.evolve_events(events, 0.1)[0].times[:4], plain.evolve_events(nothing, 0.1)[0].times[:4]
     )
+
+
+def test_a_progress_meter_shows_the_run_and_changes_nothing(capfd):
+    meter = diffrax.TextProgressMeter(minimum_increase=0.3)
+    found = []
+    for shown, progress_meter in ((set(), None), ({"0.00%", "100.00%"}, meter)):
+        solver = eqpool.EventDriven(progress_meter=progress_meter, max_steps=128)
+        mod = eqpool.DynapSim(1, Idc=4e-10, synapses=("ampa",), solver=solver, rng_key=0)
+        found.append(mod(jnp.zeros((2, 30, 1)))[0])
+        jax.effects_barrier()
+        out = set(capfd.readouterr().out.split())
+        assert out >= shown and bool(out) == bool(shown)
+    assert_same_bits(*found)
+    gradient = jax.grad(lambda Idc: jnp.sum(mod.set_attributes({"Idc": Idc})(x)[1]["vmem"]))
+    x = jnp.zeros((30, 1))
+    assert jnp.isfinite(gradient(mod.Idc)).all()
+    jax.effects_barrier()
+    assert "0.00%" in capfd.readouterr().out

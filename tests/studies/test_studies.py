@@ -61,7 +61,9 @@ def study(**kwargs):
 
 def test_a_study(x64):
     """Below threshold Euler's error halves with the step, Heun's falls to a quarter."""
-    found = study(loss=lambda mod, x: mod(x)[1]["vmem"][0])
+    seen = []
+    found = study(loss=lambda mod, x: mod(x)[1]["vmem"][0], on_measurement=seen.append)
+    assert seen == found
     euler, heun = found[:2], found[2:]
     assert [m.solver for m in found] == ["Euler", "Euler", "Heun", "Heun"]
     assert 1.7 < euler[0].trace_error / euler[1].trace_error < 2.3
@@ -114,6 +116,7 @@ def test_work_precision(x64):
             2, Idc=[2e-10, 4e-10], Itau_mem=eqpool.Parameter(), dt=dt, solver=solver
         )
 
+    seen = []
     found = studies.work_precision(
         net,
         eqpool.Events([5e-3], [0], 8, 0.1),
@@ -127,7 +130,9 @@ def test_work_precision(x64):
             jnp.sum(jnp.where(spikes.valid, spikes.times, 0.0)) + jnp.sum(state["vmem"])
         ),
         repeats=1,
+        on_measurement=seen.append,
     )
+    assert seen == found
     heun, ours = found[:2], found[2:]
     assert [m.setting for m in found] == ["1 ms", "0.1 ms", "rtol 0.0001", "rtol 1e-07"]
     assert all(m.spikes_off == 0 for m in found)
