@@ -1,5 +1,10 @@
-"""Every Python block of README and docs runs, page by page, in order, in one namespace."""
+"""Every Python block of README and docs runs, page by page, in order, in one namespace.
 
+Blocks with a title share one with those of the same title; Rockpool's run where it is installed.
+"""
+
+import collections
+import importlib.util
 import pathlib
 import re
 import types
@@ -15,7 +20,8 @@ import eqpool.timed
 
 ROOT = pathlib.Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r'^```python(?: title="(\w+)")?\n(.*?)^```', re.MULTILINE | re.DOTALL)
+ROCKPOOL = importlib.util.find_spec("rockpool") is not None
 LONG = ("exact-spikes", "many-devices", "solver-study")  # up to half a minute each
 WITH_CODE = [page for page in PAGES if BLOCK.search(page.read_text())]
 
@@ -26,17 +32,19 @@ WITH_CODE = [page for page in PAGES if BLOCK.search(page.read_text())]
     ids=lambda page: str(page.relative_to(ROOT)),
 )
 def test_code_runs(page, promotion):
-    namespace = {"__name__": "__docs__"}
+    namespaces = collections.defaultdict(lambda: {"__name__": "__docs__"})
     text = page.read_text()
     for match in BLOCK.finditer(text):
+        if match[1] == "Rockpool" and not ROCKPOOL:
+            continue
         line = text[: match.start()].count("\n") + 2
         # Blank lines in front, so that a traceback names the line of the page.
-        code = compile("\n" * (line - 1) + match[1], str(page), "exec")
+        code = compile("\n" * (line - 1) + match[2], str(page), "exec")
         with jax.numpy_rank_promotion("allow"), warnings.catch_warnings():
             if "from rockpool" in text:  # its own, and that of JAX about its use
                 warnings.filterwarnings("ignore", module="rockpool")
                 warnings.filterwarnings("ignore", "(size|shape) requires ndarray or scalar")
-            exec(code, namespace)
+            exec(code, namespaces[match[1]])
 
 
 def test_the_example_of_a_module_of_your_own_is_short():
