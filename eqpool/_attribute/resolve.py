@@ -159,9 +159,10 @@ def _operable(numbers: Any, operating_range: Any) -> Any:
 def _other_unit(value: Any, attribute: AbstractAttribute) -> str:
     """A hint where a value would do in nano or pico."""
     for prefix, factor in (("n", 1e-9), ("p", 1e-12)):
-        if value and _operable(value * factor, attribute.operating_range):
+        scaled = np.atleast_1d(value * factor)
+        if value and _operable(scaled, attribute.operating_range)[0]:
             unit = attribute.unit
-            return f" If it was meant in {prefix}{unit}, give {value * factor:.3g}, in {unit}."
+            return f" If it was meant in {prefix}{unit}, give {scaled[0]:.3g}, in {unit}."
     return ""
 
 
