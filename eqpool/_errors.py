@@ -48,15 +48,15 @@ def extra(module: str, name: str) -> Any:
         ) from error
 
 
+_LIBRARIES = ("eqpool", "equinox", "jax", "jaxtyping")
+
+
 def warn(message: str) -> None:
     """A `UserWarning` at the line of the user's that led here."""
     frame, level = sys._getframe(1), 2
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in _LIBRARIES:
         frame, level = frame.f_back, level + 1
     warnings.warn(message, UserWarning, stacklevel=level)
-
-
-_LIBRARIES = ("eqpool", "equinox", "jax", "jaxtyping")
 
 
 _debug = os.environ.get("EQPOOL_DEBUG", "0") not in ("", "0")
