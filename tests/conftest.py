@@ -8,6 +8,14 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_default_matmul_precision", "highest")
 
 
+def pytest_collection_modifyitems(config, items):
+    """Leaves out what hands over other types than annotated, where annotations are checked."""
+    if config.getoption("jaxtyping_packages"):
+        left_out = [item for item in items if item.get_closest_marker("untyped")]
+        items[:] = [item for item in items if not item.get_closest_marker("untyped")]
+        config.hook.pytest_deselected(items=left_out)
+
+
 @pytest.fixture
 def getkey():
     """A fresh key at each call; the same ones in every run."""

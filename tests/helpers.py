@@ -1,6 +1,8 @@
 """What several tests need: reference data, closeness, and small networks."""
 
+import itertools
 import pathlib
+from collections.abc import Iterable
 from typing import Any
 
 import jax.numpy as jnp
@@ -14,10 +16,20 @@ import eqpool
 DATA = pathlib.Path(__file__).parent / "data"
 
 
-def mostly_slow(values: Any, fast: int) -> list[Any]:
-    """Values for `parametrize`: all but the first few run with `pytest -m slow` only."""
-    values = list(values)
-    return values[:fast] + [pytest.param(v, marks=pytest.mark.slow) for v in values[fast:]]
+def tiers(values: Iterable[Any], default: int, slow: int | None = None) -> list[Any]:
+    """Values for `parametrize`: the first few by default, then the slow, then the long ones.
+
+    Values that are tuples are sets of arguments. Without `slow`, no value is long.
+    """
+    marks = itertools.chain(
+        itertools.repeat((), default),
+        itertools.repeat(pytest.mark.slow) if slow is None else [pytest.mark.slow] * slow,
+        itertools.repeat(pytest.mark.long),
+    )
+    return [
+        pytest.param(*(value if isinstance(value, tuple) else (value,)), marks=mark)
+        for value, mark in zip(values, marks, strict=False)
+    ]
 
 
 def golden(name: str) -> dict[str, np.ndarray]:

@@ -22,13 +22,14 @@ ROOT = pathlib.Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r'^```python(?: title="(\w+)")?\n(.*?)^```', re.MULTILINE | re.DOTALL)
 ROCKPOOL = importlib.util.find_spec("rockpool") is not None
-LONG = ("exact-spikes", "many-devices", "solver-study")  # up to half a minute each
+# What a user meets first runs by default; a page takes up to half a minute, mostly to compile.
+FIRST = ("README", "index", "getting-started", "attributes", "filtered-training")
 WITH_CODE = [page for page in PAGES if BLOCK.search(page.read_text())]
 
 
 @pytest.mark.parametrize(
     "page",
-    [pytest.param(p, marks=pytest.mark.slow if p.stem in LONG else ()) for p in WITH_CODE],
+    [pytest.param(p, marks=() if p.stem in FIRST else pytest.mark.slow) for p in WITH_CODE],
     ids=lambda page: str(page.relative_to(ROOT)),
 )
 def test_code_runs(page, promotion):

@@ -27,7 +27,7 @@ def epoch_of(checkpoint):
         return json.loads(file.readline())["epoch"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_killed_run_resumes_bit_for_bit(tmp_path):
     pytest.importorskip("aeon")
     options = ["--seeds", 2, "--epochs", 60, "--seed", 3]
@@ -107,7 +107,7 @@ def test_a_run_killed_at_any_step_has_the_losses_of_one_that_was_not(tmp_path):
     assert other.returncode != 0 and "are of another run" in other.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_processes_have_the_losses_of_one(tmp_path):
     pytest.importorskip("aeon")
     script = [sys.executable, "examples/train_distributed.py", "--short"]

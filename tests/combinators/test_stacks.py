@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 import eqpool
-from tests.helpers import assert_same_bits, mostly_slow, wave, zoo_net
+from tests.helpers import assert_same_bits, tiers, wave, zoo_net
 
 
 def test_feed_forward_stack():
@@ -64,7 +64,7 @@ def test_residual():
     assert state == {"0_LinearJax": {}, "1_LinearJax": {}}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @settings(max_examples=10, deadline=None)
 @given(
     steps=st.integers(1, 40),
@@ -77,7 +77,7 @@ def test_two_halves_are_one_run_wherever_it_is_cut(steps, cut, batch, noise_std,
     check_two_halves(steps, cut, batch, noise_std, seed)
 
 
-@pytest.mark.parametrize("batch", mostly_slow([3, None], 1))
+@pytest.mark.parametrize("batch", tiers([3, None], 1))
 def test_two_halves_are_one_run(batch):
     check_two_halves(30, 0.4, batch, 2.0, 0)
 

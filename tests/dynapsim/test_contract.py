@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 
 import eqpool
 from eqpool import Constant, Parameter
-from tests.helpers import assert_same_bits, mostly_slow
+from tests.helpers import assert_same_bits, tiers
 
 
 FOUR, ONE = ("ampa", "gaba", "nmda", "shunt"), ("ampa",)
@@ -84,7 +84,7 @@ def test_four_channels_in_either_layout():
     assert eqpool.DynapSim((12, 3)).shape == eqpool.DynapSim(3).shape == (12, 3)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @settings(max_examples=20, deadline=None)
 @given(
     n=st.integers(1, 12),
@@ -210,8 +210,15 @@ def test_bias_currents_train_in_log_space_from_a_picoampere(synapses, promotion)
 # Transforms and derivatives
 
 
-@pytest.mark.parametrize("synapses", [FOUR, pytest.param(ONE, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("solver", mostly_slow(["rockpool", "euler", "heun", "adaptive"], 1))
+@pytest.mark.parametrize(
+    ("solver", "synapses"),
+    tiers(
+        [("rockpool", FOUR), ("heun", ONE), ("adaptive", FOUR)]
+        + [("rockpool", ONE), ("heun", FOUR), ("adaptive", ONE), ("euler", FOUR), ("euler", ONE)],
+        default=0,
+        slow=3,
+    ),
+)
 def test_transforms(solver, synapses, x64):
     mod = build(solver, synapses, surrogate=eqpool.FastSigmoid())
     x = spiking_input(20, 3, 2, synapses=synapses)
@@ -277,7 +284,7 @@ CHECKED = ["Itau_mem", "Igain_mem", "Itau_ampa", "Igain_gaba", "Idc", "If_nmda",
 CHECKED += ["C_mem", "C_nmda", "C_ahp", "kappa_n", "Ut", "Vth", "Iscale", "Itau_ahp"]
 
 
-@pytest.mark.parametrize("solver", mostly_slow(["rockpool", "euler", "heun", "adaptive"], 1))
+@pytest.mark.parametrize("solver", tiers(["rockpool", "adaptive", "euler", "heun"], 1, slow=1))
 def test_gradients_against_finite_differences(solver, x64):
     """Subthreshold, where everything is smooth; derivatives wrt logarithms of the currents."""
     x = jnp.asarray(np.random.default_rng(1).uniform(0.5, 3.0, (12, 3, 4)))

@@ -43,9 +43,9 @@ def scipy_imem(mod, duration, iampa, iahp, imem):
     "solver, order",
     [
         (eqpool.ForwardEuler(), 1),
-        pytest.param(diffrax.Euler(), 1, marks=pytest.mark.slow),
+        pytest.param(diffrax.Euler(), 1, marks=pytest.mark.long),
         (diffrax.Heun(), 2),
-        pytest.param(diffrax.Ralston(), 2, marks=pytest.mark.slow),
+        pytest.param(diffrax.Ralston(), 2, marks=pytest.mark.long),
         pytest.param(diffrax.Bosh3(), 3, marks=pytest.mark.slow),
         (diffrax.Tsit5(), 5),
     ],

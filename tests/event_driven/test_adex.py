@@ -9,6 +9,7 @@ import pytest
 import eqpool
 from tests.event_driven.networks import sum_of, tight
 from tests.event_driven.test_gradients import check
+from tests.helpers import tiers
 from tests.models.adex_reference import PATTERNS, ScipyAdEx
 
 
@@ -20,7 +21,8 @@ def trains(mod, duration, events=None):
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=pytest.mark.slow if name in ("tonic", "accelerating") else ())
+        pytest.param(name, marks=marks.get(name, ()))
+        for marks in [{"tonic": pytest.mark.slow, "accelerating": pytest.mark.long}]
         for name in PATTERNS
     ],
 )
@@ -57,9 +59,7 @@ def random_network(seed, n=8, solver=None):
     return mod, events
 
 
-@pytest.mark.parametrize(
-    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 6))]
-)
+@pytest.mark.parametrize("seed", tiers(range(6), 1, slow=1))
 def test_random_networks_spike_as_in_scipy(seed, x64):
     mod, events = random_network(seed)
     spikes, state = mod.evolve_events(events, 0.06)

@@ -9,7 +9,7 @@ import pytest
 import eqpool
 from tests.event_driven.networks import one_neuron, random_network, without_synapses
 from tests.event_driven.scipy_network import ScipyNetwork
-from tests.helpers import golden
+from tests.helpers import golden, tiers
 
 
 def trains(mod, duration, events=None):
@@ -59,9 +59,7 @@ def test_reference_spike_times_with_frozen_adaptation(x64):
         assert fired >= 4
 
 
-@pytest.mark.parametrize(
-    "seed", [*range(8), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(8, 20))]
-)
+@pytest.mark.parametrize("seed", tiers(range(20), 4, slow=4))
 def test_random_networks_spike_as_in_scipy(seed, x64):
     """The same neurons in the same order, within a microsecond."""
     mod, events = random_network(seed)
@@ -76,9 +74,10 @@ def test_random_networks_spike_as_in_scipy(seed, x64):
     np.testing.assert_allclose(spikes.times[:count], times, rtol=0, atol=1e-6)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
-    "solver", [diffrax.Heun(), diffrax.Dopri8(), diffrax.Kvaerno5()], ids=lambda s: type(s).__name__
+    "solver",
+    tiers([diffrax.Kvaerno5(), diffrax.Heun(), diffrax.Dopri8()], 0, slow=1),
+    ids=lambda s: type(s).__name__,
 )
 def test_any_adaptive_solver_finds_the_same_spikes(solver, x64):
     mod, events = random_network(3, n=5, num_events=20)

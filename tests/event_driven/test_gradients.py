@@ -8,6 +8,7 @@ import pytest
 
 import eqpool
 from tests.event_driven.networks import one_neuron, random_network, sum_of, tight
+from tests.helpers import tiers
 
 
 TOLERANCE = 1e-4
@@ -58,9 +59,9 @@ PHYSICS = [
     "drive",
     [
         "constant",
-        pytest.param("inhibited", marks=pytest.mark.slow),
-        pytest.param("excited", marks=pytest.mark.slow),
-        pytest.param("shunted", marks=pytest.mark.slow),
+        pytest.param("inhibited", marks=pytest.mark.long),
+        pytest.param("excited", marks=pytest.mark.long),
+        pytest.param("shunted", marks=pytest.mark.long),
         pytest.param("nmda", marks=pytest.mark.slow),
     ],
 )
@@ -160,7 +161,7 @@ def test_a_network_of_two_layers(x64):
           names)  # fmt: skip
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_shifting_the_input_shifts_everything(x64):
     """In a network at rest the derivatives wrt all input times add up to one per spike."""
     net = two_layers(eqpool.EventDriven())
@@ -196,9 +197,7 @@ def test_gradients_of_a_record_on_a_grid(x64):
     check(trace, [mod.Idc, mod.C_ref], ["Idc", "C_ref"])
 
 
-@pytest.mark.parametrize(
-    "tolerance", [pytest.param(t, marks=pytest.mark.slow) for t in (1e-3, 1e-4, 1e-6)]
-)
+@pytest.mark.parametrize("tolerance", tiers([1e-3, 1e-4, 1e-6], 0, slow=1))
 def test_coarse_steps_in_float32_give_finite_gradients(tolerance):
     """Stages that overshoot either end of the range must not leave that of the numbers."""
     mod, events = random_network(3, solver=tight(tolerance))

@@ -33,7 +33,7 @@ def raster(steps=60, n=3, k=2, batch=None):
 
 
 @pytest.mark.parametrize(
-    "synapses", [("ampa", "gaba"), pytest.param(("ampa",), marks=pytest.mark.slow)]
+    "synapses", [("ampa", "gaba"), pytest.param(("ampa",), marks=pytest.mark.long)]
 )
 @pytest.mark.parametrize("solver", SOLVERS, ids=NAMES)
 def test_every_solver_has_the_same_interface(solver, synapses):
@@ -164,7 +164,7 @@ def test_checkpointing_changes_nothing(x64):
     np.testing.assert_allclose(again, plain, rtol=1e-8, atol=1e-12)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_an_ensemble_of_chips(x64):
     mod, events = random_network(1, n=4, num_events=15, duration=0.08)
     run = lambda mod: mod.evolve_events(events, 0.08)[0]

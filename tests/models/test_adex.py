@@ -100,7 +100,7 @@ def test_the_psp_of_one_unit_of_input():
     [
         (eqpool.ForwardEuler(), 1),
         (diffrax.Heun(), 2),
-        pytest.param(diffrax.Bosh3(), 3, marks=pytest.mark.slow),
+        pytest.param(diffrax.Bosh3(), 3, marks=pytest.mark.long),
         (diffrax.Tsit5(), 5),
     ],
     ids=lambda x: type(x).__name__ if not isinstance(x, int) else str(x),
@@ -138,7 +138,8 @@ def test_adaptive_steps_reach_their_tolerance(x64):
     "solver",
     [
         eqpool.ForwardEuler(),
-        *(pytest.param(s, marks=pytest.mark.slow) for s in (diffrax.Heun(), diffrax.Tsit5())),
+        pytest.param(diffrax.Tsit5(), marks=pytest.mark.slow),
+        pytest.param(diffrax.Heun(), marks=pytest.mark.long),
     ],
     ids=lambda s: type(s).__name__,
 )
@@ -264,7 +265,7 @@ def test_surrogate_gradients_say_how_many_spikes_more():
     "solver, batch",
     [
         (None, 3),
-        pytest.param(diffrax.Heun(), None, marks=pytest.mark.slow),
+        pytest.param(diffrax.Heun(), None, marks=pytest.mark.long),
         pytest.param(diffrax.Tsit5(), 3, marks=pytest.mark.slow),
     ],
 )

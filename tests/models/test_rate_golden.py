@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import eqpool
-from tests.helpers import arguments, golden, mostly_slow, relative_error
+from tests.helpers import arguments, golden, relative_error, tiers
 
 
 CASES = {
@@ -89,9 +89,7 @@ def test_float64(name, x64):
     assert relative_error(record["x"], x) < 1e-10
 
 
-@pytest.mark.parametrize(
-    "parameter", mostly_slow(["tau", "w_rec", "bias", "threshold", "input"], 2)
-)
+@pytest.mark.parametrize("parameter", tiers(["tau", "w_rec", "bias", "threshold", "input"], 2))
 def test_gradient_against_finite_differences(parameter, x64):
     data = golden("rate_rec_tanh")
     mod = build("rate_rec_tanh", data)

@@ -90,7 +90,7 @@ def test_two_halves_are_one_run(batch):
     jax.tree.map(assert_same_bits, last, final)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @settings(max_examples=20, deadline=None)
 @given(
     n=st.integers(1, 40),

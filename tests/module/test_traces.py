@@ -10,7 +10,7 @@ import optax
 import pytest
 
 import eqpool
-from tests.helpers import mostly_slow, nested_net, small_net, wave
+from tests.helpers import nested_net, small_net, tiers, wave
 
 
 RECURRENT = dict(has_rec=True, rng_key=0)
@@ -83,7 +83,7 @@ def differ(one, other):
     [
         *((name, "plain") for name in MODELS),
         ("DynapSim, one type", "jit"),
-        *(pytest.param(name, "jit", marks=pytest.mark.slow) for name in list(MODELS)[1:]),
+        *(pytest.param(name, "jit", marks=pytest.mark.long) for name in list(MODELS)[1:]),
     ],
 )
 def test_other_values_compile_nothing(name, way):
@@ -114,7 +114,7 @@ def test_other_values_compile_nothing(name, way):
     assert any(function in name for name in names)
 
 
-@pytest.mark.parametrize("name", mostly_slow(MODELS, 1))
+@pytest.mark.parametrize("name", tiers(MODELS, 1, slow=1))
 def test_states_of_a_batch_compile_once_more_at_most(name):
     model = MODELS[name]()
     x = wave(6, model.size_in, 2)
@@ -129,7 +129,7 @@ def test_states_of_a_batch_compile_once_more_at_most(name):
 
 
 @pytest.mark.usefixtures("promotion")
-@pytest.mark.parametrize("name", mostly_slow(["DynapSim, one type", "Sequential"], 1))
+@pytest.mark.parametrize("name", tiers(["DynapSim, one type", "Sequential"], 1))
 def test_a_training_loop_is_traced_once(name):
     """Five steps that carry parameters, states and the optimiser's state."""
     traces = 0

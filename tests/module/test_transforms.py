@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import eqpool
-from tests.helpers import mostly_slow, nested_net, wave, zoo_net
+from tests.helpers import nested_net, tiers, wave, zoo_net
 
 
-@pytest.fixture(params=mostly_slow(["nested", "rate", "diffrax", "zoo"], 1))
+@pytest.fixture(params=tiers(["nested", "zoo", "rate", "diffrax"], 1, slow=1))
 def model(request):
     if request.param == "nested":
         return nested_net(noise_std=0.1)

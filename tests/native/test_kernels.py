@@ -8,7 +8,7 @@ import pytest
 
 import eqpool
 from eqpool import _native
-from tests.helpers import mostly_slow
+from tests.helpers import tiers
 
 
 FOUR = ("ampa", "gaba", "nmda", "shunt")
@@ -121,7 +121,7 @@ def test_dynapsim(synapses, surrogate, x64):
     assert_same(scan, kernel, 1e-9)
 
 
-@pytest.mark.parametrize("activation", mostly_slow(["tanh", "relu", "lrelu", "sigmoid"], 1))
+@pytest.mark.parametrize("activation", tiers(["tanh", "relu", "lrelu", "sigmoid"], 1, slow=2))
 def test_rate(activation, x64):
     mod = rate(activation)
     x = jnp.asarray(np.random.default_rng(0).normal(size=(2, 50, 7)))
@@ -207,7 +207,7 @@ def test_batches_in_batches():
     assert_same(scan, kernel, 1e-5)
 
 
-@pytest.mark.parametrize("model", mostly_slow(["DynapSim", "relu", "tanh"], 2))
+@pytest.mark.parametrize("model", tiers(["DynapSim", "relu", "tanh"], 2))
 @pytest.mark.parametrize("neurons, shape", [(37, (9, 45)), (600, (1, 30))])
 def test_groups_and_two_threads(model, neurons, shape):
     """Elements of a batch side by side, and a large matrix divided between threads."""

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import eqpool
-from tests.helpers import mostly_slow
+from tests.helpers import tiers
 
 
 with warnings.catch_warnings():
@@ -118,7 +118,7 @@ def assert_same_membrane(ours, theirs):
 CHECKED = {"steps": 0, "all": 0, "spikes": 0, "networks": 0}
 
 
-@pytest.mark.parametrize("seed", mostly_slow(range(60), 12))
+@pytest.mark.parametrize("seed", tiers(range(60), 8, slow=8))
 def test_random_networks(seed):
     ours, theirs, x = both(seed)
     output, state, record = ours(x, record=True)
@@ -153,7 +153,7 @@ def test_most_steps_were_comparable():
     assert CHECKED["spikes"] > 150 * CHECKED["networks"], CHECKED
 
 
-@pytest.mark.parametrize("seed", mostly_slow([1, 5, 9, 13, 21, 33], 2))
+@pytest.mark.parametrize("seed", tiers([1, 5, 9, 13, 21, 33], 1, slow=1))
 def test_gradients_of_random_networks(seed):
     """Wrt weights, before rounding may decide a spike; the loss is smooth, a mean of vmem."""
     ours, theirs, x = both(seed)
@@ -174,7 +174,7 @@ def test_gradients_of_random_networks(seed):
     assert np.abs(actual - expected).max() < 5e-3 * np.abs(expected).max()
 
 
-@pytest.mark.parametrize("seed", mostly_slow(range(10), 4))
+@pytest.mark.parametrize("seed", tiers(range(10), 3, slow=2))
 def test_random_rate_layers(seed):
     rng = np.random.default_rng(seed)
     n, steps = int(rng.integers(1, 41)), int(rng.integers(1, 501))

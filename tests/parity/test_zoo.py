@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import eqpool
-from tests.helpers import mostly_slow
+from tests.helpers import tiers
 
 
 with warnings.catch_warnings():
@@ -63,7 +63,7 @@ def lif_arguments(rng, n, k, recurrent):
 SPIKES = []
 
 
-@pytest.mark.parametrize("seed", mostly_slow(range(20), 6))
+@pytest.mark.parametrize("seed", tiers(range(20), 4, slow=2))
 def test_lif(seed):
     rng = np.random.default_rng(seed)
     n, k, steps = int(rng.integers(1, 20)), int(rng.integers(1, 4)), int(rng.integers(1, 200))

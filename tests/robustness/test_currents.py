@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 import eqpool
-from tests.helpers import mostly_slow
+from tests.helpers import tiers
 
 
 NEURONS, STEPS = 3, 50
@@ -38,7 +38,7 @@ def compiled(kernels):
         return run.lower({name: getattr(MOD, name) for name in CURRENTS}, x).compile()
 
 
-@pytest.mark.parametrize("kernels", mostly_slow([True, False], 1))
+@pytest.mark.parametrize("kernels", tiers([True, False], 1))
 @given(seed=st.integers(0, 2**32 - 1), rate=st.floats(0.0, 3.0))
 @settings(max_examples=60, deadline=None)
 def test_any_bias_currents(kernels, seed, rate):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 import eqpool
-from tests.helpers import mostly_slow, wave
+from tests.helpers import tiers, wave
 
 
 BUILD = {
@@ -60,12 +60,12 @@ def check(name, neurons, steps, batch, double):
 
 
 @pytest.mark.parametrize("name", BUILD)
-@pytest.mark.parametrize("case", mostly_slow(EDGES, 1))
-def test_edges(name, case):
-    check(name, *case)
+@pytest.mark.parametrize(("neurons", "steps", "batch", "double"), tiers(EDGES, 1, slow=0))
+def test_edges(name, neurons, steps, batch, double):
+    check(name, neurons, steps, batch, double)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", BUILD)
 @given(
     neurons=st.integers(1, 6),

@@ -9,11 +9,13 @@ import pytest
 import scipy.sparse
 
 import eqpool
-from tests.helpers import assert_same_bits, mostly_slow, relative_error
+from tests.helpers import assert_same_bits, relative_error, tiers
 from tests.sparse.networks import CASES, chip_net, loss, matrix, N
 
 
-@pytest.mark.parametrize("name", mostly_slow(["one type", "four types", "rate", "lif", "adex"], 1))
+@pytest.mark.parametrize(
+    "name", tiers(["one type", "four types", "adex", "rate", "lif"], 1, slow=2)
+)
 def test_run_and_gradient_are_those_of_dense_weights(name):
     case = CASES[name]
     sparse, dense = case.make(case.matrix), case.make(case.dense)
@@ -38,7 +40,7 @@ def test_run_and_gradient_are_those_of_dense_weights(name):
         assert found.w_rec.sources is None and found.w_rec.by_target is None
 
 
-@pytest.mark.parametrize("name", mostly_slow(["rate", "four types"], 0))
+@pytest.mark.parametrize("name", tiers(["rate", "four types"], 0, slow=1))
 def test_forward_mode_and_vmap_over_values(name):
     case = CASES[name]
     sparse, dense = case.make(case.matrix), case.make(case.dense)
@@ -121,7 +123,7 @@ def test_no_connection_at_all():
     assert eqpool.filter_grad(loss)(empty, x).w_rec.values.shape == (0,)
 
 
-@pytest.mark.parametrize("name", mostly_slow(["one type", "rate"], 1))
+@pytest.mark.parametrize("name", tiers(["one type", "rate"], 1))
 def test_memory_is_that_of_the_connections(name):
     n, steps = 4000, 10
     mod = {"rate": eqpool.RateJax, "one type": eqpool.DynapSim}[name](

@@ -7,7 +7,7 @@ import pytest
 from scipy.interpolate import interp1d
 
 import eqpool
-from tests.helpers import assert_same_bits, small_net
+from tests.helpers import assert_same_bits, small_net, tiers
 from tests.timed.networks import neurons, spiking_net
 from tests.timed.series import assert_same_series, frame, group, joined, poisson, support, wiggle
 
@@ -22,9 +22,7 @@ NETS = {
 
 
 @pytest.mark.parametrize("name", NETS)
-@pytest.mark.parametrize(
-    "cut", [50, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 37, 99))]
-)
+@pytest.mark.parametrize("cut", tiers([50, 37, 1, 99], 1, slow=1))
 def test_two_halves_are_one_run(name, cut):
     module, series = NETS[name]
     if isinstance(series, nap.TsdFrame):  # cut at a sample
