@@ -8,7 +8,9 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <string>
 #include <thread>
+#include <type_traits>
 
 #include "elementary.h"
 #include "xla/ffi/api/ffi.h"
@@ -20,7 +22,9 @@ namespace ffi = xla::ffi;
 // A buffer whose last two axes are one run's; in front, an axis of each vmap, of its size or of 1.
 template <typename Buffer>
 struct View {
-  explicit View(Buffer& buffer) : data(buffer.untyped_data()), dims(buffer.dimensions()) {
+  explicit View(Buffer& buffer)
+      : data(buffer.untyped_data()), dims(buffer.dimensions()), type(buffer.element_type()) {
+    if (dims.size() < 2) return;  // which `Check` refuses
     rows = dims[dims.size() - 2];
     columns = dims[dims.size() - 1];
   }
@@ -46,8 +50,62 @@ struct View {
 
   void* data;
   ffi::Span<const int64_t> dims;
-  size_t rows, columns;
+  ffi::DataType type;
+  size_t rows = 0, columns = 0;
 };
+
+// Refuses buffers of another element type or size than a kernel reads and writes. Python has
+// checked them too; this is for calls that come another way, and for what JAX makes of a call.
+class Check {
+ public:
+  // `batch`: dimensions of a result, of which all but the last two are the batch.
+  explicit Check(ffi::Span<const int64_t> batch) : batch_(batch) {}
+
+  // A buffer that is read: in front, axes of the batch or of 1.
+  template <typename Buffer>
+  Check& reads(const char* name, const View<Buffer>& view, size_t rows, size_t columns) {
+    return check(name, view, rows, columns, true);
+  }
+
+  // A buffer that is written.
+  template <typename Buffer>
+  Check& writes(const char* name, const View<Buffer>& view, size_t rows, size_t columns) {
+    return check(name, view, rows, columns, false);
+  }
+
+  Check& that(bool holds, const char* otherwise) {
+    if (!failed() && !holds) fault_ = otherwise;
+    return *this;
+  }
+
+  bool failed() const { return !fault_.empty(); }
+  ffi::Error error() const { return ffi::Error::InvalidArgument("eqpool: " + fault_); }
+
+ private:
+  static constexpr ffi::DataType kType =
+      std::is_same_v<Real, float> ? ffi::DataType::F32 : ffi::DataType::F64;
+
+  template <typename Buffer>
+  Check& check(const char* name, const View<Buffer>& view, size_t rows, size_t columns,
+               bool shared) {
+    bool fits = batch_.size() >= 2 && view.dims.size() == batch_.size() && view.rows == rows &&
+                view.columns == columns;
+    for (size_t axis = 0; fits && axis + 2 < batch_.size(); ++axis)
+      fits = view.dims[axis] == batch_[axis] || (shared && view.dims[axis] == 1);
+    if (!failed() && view.type != kType) fault_ = std::string(name) + " has another element type";
+    if (!failed() && !fits) fault_ = std::string(name) + " has another shape";
+    return *this;
+  }
+
+  ffi::Span<const int64_t> batch_;
+  std::string fault_;
+};
+
+// The rows of a buffer that may be left out, which then has none.
+template <typename Buffer>
+size_t if_any(const View<Buffer>& view, size_t rows) {
+  return view.rows == 0 ? 0 : rows;
+}
 
 // Calls `body(i)` for each i < count. The caller works too, and waits only for what others have
 // begun, so that it does not matter whether the pool has a free thread.

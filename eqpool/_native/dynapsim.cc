@@ -446,6 +446,24 @@ Setting setting(size_t n, int64_t types, double max_spikes, int64_t surrogate, b
   return s;
 }
 
+// What there is of everything in a run.
+struct Sizes {
+  Sizes(const Setting& s, size_t steps, int64_t segment, bool has_weights)
+      : steps(steps), segments(segment > 0 ? (steps + segment - 1) / segment : 0),
+        width(s.synapses * s.n), states(s.synapses + kStates),
+        constants(s.synapses * kPerSynapse + kOthers), recurrent(has_weights ? s.n : 0),
+        arriving(has_weights ? width : 0) {}
+
+  size_t steps, segments, width, states, constants, recurrent, arriving;
+};
+
+constexpr char kImpossible[] = "no such synapse types, segments or surrogate";
+
+bool possible(int64_t types, int64_t segment, int64_t surrogate) {
+  return types > 0 && types < 1 << kTypes && segment > 0 && surrogate >= kPiecewiseLinear &&
+         surrogate <= kGaussian;
+}
+
 // All synapse types, or AMPA alone without a trace of the others.
 template <typename F>
 ffi::Error with_types(int64_t types, const F& f) {
@@ -459,7 +477,19 @@ ffi::Error forward(ffi::ThreadPool pool, ffi::AnyBuffer constants, ffi::AnyBuffe
                    ffi::Result<ffi::AnyBuffer> saved, int64_t types, double max_spikes,
                    int64_t segment) {
   const View c(constants), w(weights), s(start), d(drive), y(*spikes), e(*end), r(*record), v(*saved);
-  const Setting set = setting(c.columns, types, max_spikes, 0, false, false);
+  const Setting set = setting(y.columns, types, max_spikes, 0, false, false);
+  const Sizes size(set, y.rows, segment, w.rows > 0);
+  const Check check = Check(y.dims)
+                          .that(possible(types, segment, kPiecewiseLinear), kImpossible)
+                          .reads("constants", c, size.constants, set.n)
+                          .reads("weights", w, size.recurrent, size.arriving)
+                          .reads("start", s, size.states, set.n)
+                          .reads("drive", d, size.steps, size.width)
+                          .writes("spikes", y, size.steps, set.n)
+                          .writes("end", e, size.states, set.n)
+                          .writes("record", r, if_any(r, size.steps), size.states * set.n)
+                          .writes("saved", v, if_any(v, size.segments), size.states * set.n);
+  if (check.failed()) return check.error();
   const auto batch = y.dims;
   std::optional<Team> team;
   gather(team, pool, y.runs(), w);
@@ -483,7 +513,23 @@ ffi::Error transposed(ffi::ThreadPool pool, ffi::AnyBuffer constants, ffi::AnyBu
                       bool detach_reset) {
   const View c(constants), w(weights), wt(weights_transposed), v(saved), d(drive), yb(spikes_bar), eb(end_bar),
       rb(record_bar), cb(*constants_bar), wb(*weights_bar), sb(*start_bar), db(*drive_bar);
-  const Setting set = setting(c.columns, types, max_spikes, surrogate, detach_reset, cb.rows > 0);
+  const Setting set = setting(yb.columns, types, max_spikes, surrogate, detach_reset, cb.rows > 0);
+  const Sizes size(set, db.rows, segment, w.rows > 0);
+  const Check check = Check(db.dims)
+                          .that(possible(types, segment, surrogate), kImpossible)
+                          .reads("constants", c, size.constants, set.n)
+                          .reads("weights", w, size.recurrent, size.arriving)
+                          .reads("weights_transposed", wt, size.arriving, size.recurrent)
+                          .reads("saved", v, size.segments, size.states * set.n)
+                          .reads("drive", d, size.steps, size.width)
+                          .reads("spikes_bar", yb, size.steps, set.n)
+                          .reads("end_bar", eb, size.states, set.n)
+                          .reads("record_bar", rb, if_any(rb, size.steps), size.states * set.n)
+                          .writes("constants_bar", cb, if_any(cb, size.constants), set.n)
+                          .writes("weights_bar", wb, if_any(wb, set.n), size.width)
+                          .writes("start_bar", sb, size.states, set.n)
+                          .writes("drive_bar", db, size.steps, size.width);
+  if (check.failed()) return check.error();
   const auto batch = db.dims;
   std::optional<Team> team;
   gather(team, pool, db.runs(), w);

@@ -13,7 +13,7 @@
 namespace eqpool {
 namespace {
 
-enum Constant { kAlpha, kThreshold };  // rows of `constants`: dt/tau and the threshold
+enum Constant { kAlpha, kThreshold, kConstants };  // rows of `constants`: dt/tau, the threshold
 enum Activation { kRelu, kLeakyRelu, kTanh, kSigmoid };
 
 template <Activation kKind>
@@ -34,12 +34,13 @@ EQPOOL_INLINE Real slope(Real rate) {
 }
 
 // What belongs to one run of a batch.
+// `pull` is what a step moves the state by, before it is scaled by alpha.
 struct Forward {
   const Real *start, *drive;
-  Real *rate, *end, *states;
+  Real *rate, *end, *states, *pull;
 };
 struct Transposed {
-  const Real *start, *states, *rate, *rate_bar, *end_bar, *states_bar;
+  const Real *start, *pull, *rate, *rate_bar, *end_bar, *states_bar;
   Real *constants_bar, *weights_bar, *start_bar, *drive_bar;
 };
 
@@ -59,7 +60,7 @@ struct Run {
   }
 
   void forward(size_t steps, const Forward* run) {
-    std::vector<Real> x(group * n), first(group * n);
+    std::vector<Real> x(group * n), first(group * n), unkept(n);
     const Real* before[kGroup];
     for (size_t r = 0; r < group; ++r) {
       std::memcpy(&x[r * n], run[r].start, n * sizeof(Real));
@@ -69,7 +70,8 @@ struct Run {
     for (size_t t = 0; t < steps; ++t) {
       arrive(before);
       for (size_t r = 0; r < group; ++r) {
-        move(&x[r * n], run[r].drive + t * n, sum[r]);
+        move(&x[r * n], run[r].drive + t * n, sum[r],
+             run[r].pull != nullptr ? run[r].pull + t * n : unkept.data());
         rates(&x[r * n], run[r].rate + t * n);
         before[r] = run[r].rate + t * n;
         if (run[r].states != nullptr)
@@ -88,18 +90,21 @@ struct Run {
     add_rows(sum[0], weights, n, index.data(), value.data(), count, team);
   }
 
-  void move(Real* __restrict x, const Real* __restrict drive,
-            const Real* __restrict recurrent) const {
+  void move(Real* __restrict x, const Real* __restrict drive, const Real* __restrict recurrent,
+            Real* __restrict pull) const {
     const Real* __restrict a = alpha;
 #pragma omp simd
-    for (size_t i = 0; i < n; ++i) x[i] += a[i] * ((drive[i] + recurrent[i]) - x[i]);
+    for (size_t i = 0; i < n; ++i) {
+      pull[i] = (drive[i] + recurrent[i]) - x[i];
+      x[i] += a[i] * pull[i];
+    }
   }
 
   void transposed(size_t steps, const Real* weights_transposed, const Transposed* run) {
     std::vector<Real> first(group * n);
     for (size_t r = 0; r < group; ++r) {
       std::memcpy(run[r].start_bar, run[r].end_bar, n * sizeof(Real));
-      std::memset(run[r].constants_bar, 0, 2 * n * sizeof(Real));
+      std::memset(run[r].constants_bar, 0, kConstants * n * sizeof(Real));
       if (run[r].weights_bar != nullptr)
         std::memset(run[r].weights_bar, 0, n * n * sizeof(Real));
       rates(run[r].start, &first[r * n]);
@@ -112,7 +117,7 @@ struct Run {
       for (size_t r = 0; r < group; ++r) {
         const Transposed& now = run[r];
         activate_transposed(now.rate + t * n, now.rate_bar + t * n, sum[r], now);
-        move_transposed(now.states + t * n, t > 0 ? now.states + (t - 1) * n : now.start,
+        move_transposed(now.pull + t * n,
                         now.states_bar ? now.states_bar + t * n : zero.data(),
                         now.drive_bar + t * n, now);
         if (now.weights_bar != nullptr && full)
@@ -158,16 +163,15 @@ struct Run {
     add_rows(sum[0], weights_transposed, n, index.data(), value.data(), count, team);
   }
 
-  void move_transposed(const Real* __restrict after, const Real* __restrict before,
-                       const Real* __restrict states_bar, Real* __restrict drive_bar,
-                       const Transposed& run) const {
+  void move_transposed(const Real* __restrict pull, const Real* __restrict states_bar,
+                       Real* __restrict drive_bar, const Transposed& run) const {
     const Real* __restrict a = alpha;
     Real* __restrict bar = run.start_bar;
     Real* __restrict alpha_bar = run.constants_bar + kAlpha * n;
 #pragma omp simd
     for (size_t i = 0; i < n; ++i) {
       const Real x_bar = bar[i] + states_bar[i];
-      alpha_bar[i] += x_bar * (after[i] - before[i]) / a[i];
+      alpha_bar[i] += x_bar * pull[i];
       drive_bar[i] = x_bar * a[i];
       bar[i] = x_bar - x_bar * a[i];
     }
@@ -206,8 +210,20 @@ ffi::Error with_activation(int64_t kind, const F& f) {
 ffi::Error forward(ffi::ThreadPool pool, ffi::AnyBuffer constants, ffi::AnyBuffer weights,
                    ffi::AnyBuffer start, ffi::AnyBuffer drive, ffi::Result<ffi::AnyBuffer> rate,
                    ffi::Result<ffi::AnyBuffer> end, ffi::Result<ffi::AnyBuffer> states,
-                   int64_t kind) {
-  const View c(constants), w(weights), s(start), d(drive), y(*rate), e(*end), x(*states);
+                   ffi::Result<ffi::AnyBuffer> pull, int64_t kind) {
+  const View c(constants), w(weights), s(start), d(drive), y(*rate), e(*end), x(*states),
+      p(*pull);
+  const size_t steps = y.rows, n = y.columns, recurrent = w.rows == 0 ? 0 : n;
+  const Check check = Check(y.dims)
+                          .reads("constants", c, kConstants, n)
+                          .reads("weights", w, recurrent, recurrent)
+                          .reads("start", s, 1, n)
+                          .reads("drive", d, steps, n)
+                          .writes("rate", y, steps, n)
+                          .writes("end", e, 1, n)
+                          .writes("states", x, if_any(x, steps), n)
+                          .writes("pull", p, if_any(p, steps), n);
+  if (check.failed()) return check.error();
   std::optional<Team> team;
   gather(team, pool, y.runs(), w);
   const size_t runs = y.runs(), group = group_size(pool, runs, c, w);
@@ -217,27 +233,43 @@ ffi::Error forward(ffi::ThreadPool pool, ffi::AnyBuffer constants, ffi::AnyBuffe
       Forward forward[kGroup];
       for (size_t r = 0; r < count; ++r) {
         const size_t i = first + r;
-        forward[r] = {s.of(i, y.dims), d.of(i, y.dims), y.of(i, y.dims), e.of(i, y.dims),
-                      x.of(i, y.dims)};
+        forward[r] = {s.of(i, y.dims), d.of(i, y.dims), y.of(i, y.dims),
+                      e.of(i, y.dims), x.of(i, y.dims), p.of(i, y.dims)};
       }
-      Run<decltype(activation)::value> run(c.columns, count, c.of(first, y.dims),
+      Run<decltype(activation)::value> run(n, count, c.of(first, y.dims),
                                            w.of(first, y.dims), team ? &*team : nullptr);
-      run.forward(d.rows, forward);
+      run.forward(steps, forward);
     });
   });
 }
 
 ffi::Error transposed(ffi::ThreadPool pool, ffi::AnyBuffer constants, ffi::AnyBuffer weights,
                       ffi::AnyBuffer weights_transposed, ffi::AnyBuffer start,
-                      ffi::AnyBuffer states, ffi::AnyBuffer rate, ffi::AnyBuffer rate_bar,
+                      ffi::AnyBuffer pull, ffi::AnyBuffer rate, ffi::AnyBuffer rate_bar,
                       ffi::AnyBuffer end_bar, ffi::AnyBuffer states_bar,
                       ffi::Result<ffi::AnyBuffer> constants_bar,
                       ffi::Result<ffi::AnyBuffer> weights_bar,
                       ffi::Result<ffi::AnyBuffer> start_bar, ffi::Result<ffi::AnyBuffer> drive_bar,
                       int64_t kind) {
-  const View c(constants), w(weights), wt(weights_transposed), s(start), x(states), y(rate),
+  const View c(constants), w(weights), wt(weights_transposed), s(start), p(pull), y(rate),
       yb(rate_bar), eb(end_bar), xb(states_bar), cb(*constants_bar), wb(*weights_bar),
       sb(*start_bar), db(*drive_bar);
+  const size_t steps = db.rows, n = db.columns, recurrent = w.rows == 0 ? 0 : n;
+  const Check check = Check(db.dims)
+                          .reads("constants", c, kConstants, n)
+                          .reads("weights", w, recurrent, recurrent)
+                          .reads("weights_transposed", wt, recurrent, recurrent)
+                          .reads("start", s, 1, n)
+                          .reads("pull", p, steps, n)
+                          .reads("rate", y, steps, n)
+                          .reads("rate_bar", yb, steps, n)
+                          .reads("end_bar", eb, 1, n)
+                          .reads("states_bar", xb, if_any(xb, steps), n)
+                          .writes("constants_bar", cb, kConstants, n)
+                          .writes("weights_bar", wb, if_any(wb, n), n)
+                          .writes("start_bar", sb, 1, n)
+                          .writes("drive_bar", db, steps, n);
+  if (check.failed()) return check.error();
   std::optional<Team> team;
   gather(team, pool, db.runs(), w);
   const size_t runs = db.runs(), group = group_size(pool, runs, c, w);
@@ -248,13 +280,13 @@ ffi::Error transposed(ffi::ThreadPool pool, ffi::AnyBuffer constants, ffi::AnyBu
       Transposed transposed[kGroup];
       for (size_t r = 0; r < count; ++r) {
         const size_t i = first + r;
-        transposed[r] = {s.of(i, all), x.of(i, all), y.of(i, all), yb.of(i, all), eb.of(i, all),
+        transposed[r] = {s.of(i, all), p.of(i, all), y.of(i, all), yb.of(i, all), eb.of(i, all),
                          xb.of(i, all), cb.of(i, all), wb.of(i, all), sb.of(i, all),
                          db.of(i, all)};
       }
-      Run<decltype(activation)::value> run(c.columns, count, c.of(first, all), w.of(first, all),
+      Run<decltype(activation)::value> run(n, count, c.of(first, all), w.of(first, all),
                                            team ? &*team : nullptr);
-      run.transposed(y.rows, wt.of(first, all), transposed);
+      run.transposed(steps, wt.of(first, all), transposed);
     });
   });
 }
@@ -266,7 +298,7 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(
     ffi::Ffi::Bind()
         .Ctx<ffi::ThreadPool>()
         .Arg<ffi::AnyBuffer>().Arg<ffi::AnyBuffer>().Arg<ffi::AnyBuffer>().Arg<ffi::AnyBuffer>()
-        .Ret<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>()
+        .Ret<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>()
         .Attr<int64_t>("activation"));
 
 XLA_FFI_DEFINE_HANDLER_SYMBOL(

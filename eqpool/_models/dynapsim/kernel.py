@@ -52,12 +52,13 @@ class Kernel(AbstractKernel):
         layout = _Layout(grid, drive.shape)
         spikes, end, record, kept = _native.call(
             "eqpool_dynapsim_forward",
-            (
-                constants(grid),
-                layout.matrix(weights, drive.dtype),
-                layout.packed(start),
-                drive.reshape(layout.steps, -1),
-            ),
+            drive.dtype,
+            {
+                "constants": (constants(grid), layout.constants),
+                "w_rec": (layout.matrix(weights, drive.dtype), layout.square(weights)),
+                "the state": (layout.packed(start), (layout.states, layout.neurons)),
+                "input_data": (drive.reshape(layout.steps, -1), (layout.steps, layout.width)),
+            },
             (
                 (layout.steps, layout.neurons),
                 (layout.states, layout.neurons),
@@ -132,24 +133,31 @@ class Kernel(AbstractKernel):
             record_bar = jnp.zeros((0, layout.size), drive.dtype)
         wanted = bool(jax.tree.leaves(varied))
         values, pull = jax.vjp(lambda varied: constants(eqx.combine(varied, grid)), varied)
-        width = drive.size // layout.steps
+        matrix, square = layout.matrix(weights, drive.dtype), layout.square(weights)
         values_bar, weights_bar, start_bar, drive_bar = _native.call(
             "eqpool_dynapsim_transposed",
+            drive.dtype,
+            {
+                "constants": (values, layout.constants),
+                "w_rec": (matrix, square),
+                "the transposed w_rec": (matrix.T, square[::-1]),
+                "the states": (kept, (layout.segments, layout.size)),
+                "input_data": (drive.reshape(layout.steps, -1), (layout.steps, layout.width)),
+                "the cotangent of the spikes": (spikes_bar, (layout.steps, layout.neurons)),
+                "the cotangent of the state": (
+                    layout.packed(end_bar),
+                    (layout.states, layout.neurons),
+                ),
+                "the cotangent of the record": (
+                    record_bar,
+                    (layout.steps if grid.record else 0, layout.size),
+                ),
+            },
             (
-                values,
-                layout.matrix(weights, drive.dtype),
-                layout.matrix(weights, drive.dtype).T,
-                kept,
-                drive.reshape(layout.steps, -1),
-                spikes_bar,
-                layout.packed(end_bar),
-                record_bar,
-            ),
-            (
-                values.shape if wanted else (0, layout.neurons),
-                (layout.neurons if train_weights else 0, width),
+                layout.constants if wanted else (0, layout.neurons),
+                (layout.neurons if train_weights else 0, layout.width),
                 (layout.states, layout.neurons),
-                (layout.steps, width),
+                (layout.steps, layout.width),
             ),
             surrogate=np.int64(SURROGATES.index(type(grid.surrogate))),
             detach_reset=np.bool_(grid.surrogate.detach_reset),
@@ -180,6 +188,8 @@ class _Layout:
         self.synapses = synapses[0] if synapses else None
         self.states = (self.synapses or 1) + 5
         self.size = self.states * self.neurons
+        self.width = (self.synapses or 1) * self.neurons
+        self.constants = ((self.synapses or 1) * 4 + 18, self.neurons)
         self.types = sum(1 << TYPES.index(name) for name in grid.c.synapses)
         # What is kept is no longer than the input; a segment fits into the cache.
         self.segment = min(self.steps, 64)
@@ -218,6 +228,10 @@ class _Layout:
         if weights is None:
             return jnp.zeros((0, 0), dtype)
         return weights.reshape(self.neurons, -1)
+
+    def square(self, weights: Array | None) -> tuple[int, int]:
+        """The shape of that matrix."""
+        return (0, 0) if weights is None else (self.neurons, self.width)
 
     def packed(self, carry: Carry) -> Float[Array, "R N"]:
         """A state as `(S, N)`, or a series of them as `(T, S*N)`."""

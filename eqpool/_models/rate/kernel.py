@@ -30,10 +30,13 @@ def supported(grid: Any, weights: Any, drive: Array) -> bool:
 
 
 class Kept(NamedTuple):
-    """What the way back needs."""
+    """What the way back needs: `pull` is what each step moves the state by, over `dt/tau`.
+
+    From the states alone it would be a difference of two close numbers.
+    """
 
     start: Float[Array, " N"]
-    x: Float[Array, "T N"]
+    pull: Float[Array, "T N"]
     rate: Float[Array, "T N"]
 
 
@@ -48,19 +51,22 @@ class Kernel(AbstractKernel):
         drive: Float[Array, "T N"],
         keep: bool,
     ) -> tuple[Outcome, Kept]:
-        """The run, and if wanted its states."""
+        """The run, and if wanted what the way back needs."""
         steps, n = drive.shape
-        rate, end, x = _native.call(
+        matrix = _matrix(weights, drive.dtype)
+        rate, end, x, pull = _native.call(
             "eqpool_rate_forward",
-            (constants(grid, n), _matrix(weights, drive.dtype), start[None], drive),
-            (
-                (steps, n),
-                (1, n),
-                (steps if keep or grid.record else 0, n),
-            ),
+            drive.dtype,
+            {
+                "constants": (constants(grid, n), (2, n)),
+                "w_rec": (matrix, (n if weights is not None else 0,) * 2),
+                "x": (start[None], (1, n)),
+                "input_data": (drive, (steps, n)),
+            },
+            ((steps, n), (1, n), (steps if grid.record else 0, n), (steps if keep else 0, n)),
             activation=_number(grid),
         )
-        return (end[0], rate, {"x": x} if grid.record else {}), Kept(start, x, rate)
+        return (end[0], rate, {"x": x} if grid.record else {}), Kept(start, pull, rate)
 
     def pushed_forward(
         self,
@@ -83,7 +89,12 @@ class Kernel(AbstractKernel):
         """By JAX."""
         recording = dataclasses.replace(grid, record=True)
         end, rate, recorded = recording.scan(weights, start, drive)
-        return (end, rate, recorded if grid.record else {}), Kept(start, recorded["x"], rate)
+        x, emitted = (
+            jnp.concatenate([first[None], series])[:-1]
+            for first, series in ((start, recorded["x"]), (grid.emitted(start), rate))
+        )
+        pull = drive - x if weights is None else drive + emitted @ weights - x
+        return (end, rate, recorded if grid.record else {}), Kept(start, pull, rate)
 
     def pulled_back(
         self,
@@ -97,22 +108,27 @@ class Kernel(AbstractKernel):
     ) -> tuple[Any, Array | None, Array, Array]:
         """By the kernel that goes back."""
         end_bar, rate_bar, recorded_bar = bars
-        n = drive.shape[1]
-        none = jnp.zeros((0, n), drive.dtype)
+        steps, n = drive.shape
+        series, square = (steps, n), (n if weights is not None else 0,) * 2
+        matrix, none = _matrix(weights, drive.dtype), jnp.zeros((0, n), drive.dtype)
         values, pull = jax.vjp(lambda varied: constants(eqx.combine(varied, grid), n), varied)
         values_bar, weights_bar, start_bar, drive_bar = _native.call(
             "eqpool_rate_transposed",
-            (
-                values,
-                _matrix(weights, drive.dtype),
-                _matrix(weights, drive.dtype).T,
-                kept.start[None],
-                kept.x,
-                kept.rate,
-                rate_bar,
-                end_bar[None],
-                recorded_bar.get("x", none),
-            ),
+            drive.dtype,
+            {
+                "constants": (values, (2, n)),
+                "w_rec": (matrix, square),
+                "the transposed w_rec": (matrix.T, square),
+                "x": (kept.start[None], (1, n)),
+                "the pull": (kept.pull, series),
+                "the rates": (kept.rate, series),
+                "the cotangent of the rates": (rate_bar, series),
+                "the cotangent of x": (end_bar[None], (1, n)),
+                "the cotangent of the record": (
+                    recorded_bar.get("x", none),
+                    series if grid.record else none.shape,
+                ),
+            },
             (values.shape, (n if train_weights else 0, n), (1, n), drive.shape),
             activation=_number(grid),
         )
