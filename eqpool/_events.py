@@ -243,6 +243,7 @@ class Events(eqx.Module):
         - `duration`: end of the run, s.
         """
         valid, times = self.valid, self.times
+        duration = jnp.asarray(duration, times.dtype)
         last = self.num_channels if self.matrix is None else len(self.matrix)
         earlier = jnp.concatenate([times[:1], times[:-1]])
         return [

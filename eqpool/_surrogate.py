@@ -91,10 +91,11 @@ def _jvp(primals: Any, tangents: Any) -> tuple[Array, Array]:
     spikes = physics.spike_count(u, surrogate.max_spikes_per_dt)
     by_imem, by_threshold = surrogate.slopes(Imem, Ispkthr, Ireset)
     tangent = jnp.zeros_like(spikes)
+    # In the dtype of the run: a function of the user's may return another.
     if Imem_dot is not None:
-        tangent = tangent + by_imem * Imem_dot
+        tangent = tangent + jnp.asarray(by_imem, spikes.dtype) * Imem_dot
     if Ispkthr_dot is not None:
-        tangent = tangent + by_threshold * Ispkthr_dot
+        tangent = tangent + jnp.asarray(by_threshold, spikes.dtype) * Ispkthr_dot
     return spikes, tangent
 
 
@@ -236,7 +237,7 @@ def _per_nat(
 ) -> tuple[Array, Array]:
     u = jnp.log(Imem / Ispkthr)
     nearest = jnp.clip(jnp.round(u), 0.0, surrogate.max_spikes_per_dt - 1.0)
-    slope = height(u - nearest)
+    slope = jnp.asarray(height(u - nearest), u.dtype)
     return slope / Imem, -slope / Ispkthr
 
 

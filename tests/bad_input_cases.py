@@ -19,6 +19,7 @@ from eqpool import Constant, Parameter, RateJax
 from tests.bad_input_adex import ADEX_CASES
 from tests.bad_input_dynapsim import DYNAPSIM_CASES
 from tests.bad_input_events import EVENT_CASES
+from tests.bad_input_operands import OPERAND_CASES
 from tests.bad_input_parallel import PARALLEL_CASES
 from tests.bad_input_sparse import SPARSE_CASES
 from tests.bad_input_timed import TIMED_CASES
@@ -375,7 +376,7 @@ def in_double(build):
 
 
 CASES |= ADEX_CASES | DYNAPSIM_CASES | EVENT_CASES | PARALLEL_CASES | SPARSE_CASES
-CASES |= TIMED_CASES
+CASES |= TIMED_CASES | OPERAND_CASES
 
 
 def outcome(name: str) -> str:

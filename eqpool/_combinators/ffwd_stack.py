@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from .. import physics
 from .._attribute import Blueprint, kaiming, Parameter
-from .._module import AbstractModule, initialise
+from .._module import AbstractModule, initialise, promoted
 from .._types import NestedDict
 from ..graph import LinearWeights, Wiring
 from .stack import AbstractStack, check_modules
@@ -84,7 +84,9 @@ class FFwdStack(AbstractStack):
         output, state, recorded = input_data, {}, {}
         for i, (name, module) in enumerate(self.modules().items()):
             if i:
-                output = physics.stepwise_product(output, self.weights[f"{i - 1}_{i}_weight"])
+                # A function of the user's may have returned another dtype.
+                factors = promoted(output, self.weights[f"{i - 1}_{i}_weight"])
+                output = physics.stepwise_product(*factors)
             output, state[name], inner = module.evolve(output, record)
             if record:
                 last = i == len(self.layers) - 1

@@ -3,7 +3,7 @@
 from jaxtyping import Array, Float
 
 from .._attribute import Blueprint
-from .._module import AbstractModule, initialise
+from .._module import AbstractModule, initialise, promoted
 from .._types import NestedDict
 from ..graph import AliasConnection, Wiring
 from .stack import AbstractStack, check_modules, check_row, run_row, wire_row
@@ -65,7 +65,8 @@ class Residual(AbstractStack):
     ) -> tuple[Array, NestedDict, NestedDict]:
         """Each module in turn, and the input added."""
         output, state, recorded = run_row(self, input_data, record)
-        return output + input_data, state, recorded
+        output, skipped = promoted(output, input_data)
+        return output + skipped, state, recorded
 
     def wire(self, wiring: Wiring, sources: tuple[str, ...], name: str) -> tuple[str, ...]:
         """Each module in turn, and an alias from the input to the output."""

@@ -46,7 +46,6 @@ def exact_raster(
     Arguments as of `exact_events`, with input `(T, K*N)`.
     """
     steps = len(input_data)
-    input_data = input_data.astype(start.y.dtype)
     grid = mod.dt * jnp.arange(steps + 1, dtype=mod.dt.dtype)
     events = Events.padded(
         grid[:-1],
@@ -91,6 +90,12 @@ def _state(mod: Any, flow: AbstractFlow, now: Neurons) -> NestedDict:
 
 
 def _solved(mod: Any, problem: Problem, start: Neurons, keep_path: bool) -> Progress:
+    if jnp.finfo(start.y.dtype).bits < 32:
+        raise TypeError(
+            f"{mod.full_name}: EventDriven needs float32 or float64 to tell one time from another; "
+            f"module and input are {start.y.dtype}. Give the input as float32, or take a solver on "
+            "a grid."
+        )
     meter = problem.solver.progress_meter
     found = solve(problem, start, meter.init(), keep_path=keep_path)
     meter.close(found.meter)

@@ -102,8 +102,7 @@ class ExpSmoothJax(AbstractModule):
             recorded = {"activation": activation} if record else {}
             return activation, (self.activation_fun(activation), recorded)
 
-        drive = input_data.astype(self.activation.dtype)
-        end, (output, recorded) = scan_steps(step, self.activation, drive)
+        end, (output, recorded) = scan_steps(step, self.activation, input_data)
         return output, {"activation": end}, recorded
 
     def wire(self, wiring: Wiring, sources: tuple[str, ...], name: str) -> tuple[str, ...]:

@@ -125,8 +125,7 @@ class ExpSynJax(AbstractModule):
     ) -> tuple[Array, NestedDict, NestedDict]:
         """A scan over the time grid."""
         decay = physics.dpi_decay(self.dt, self.tau)
-        drive = input_data.astype(self.isyn.dtype)
-        drive, rng_key = add_noise(drive, self.noise_std, self.dt, self.rng_key)
+        drive, rng_key = add_noise(input_data, self.noise_std, self.dt, self.rng_key)
 
         def step(isyn: Array, drive: Array) -> tuple[Array, Array]:
             isyn = decay * (isyn + drive)

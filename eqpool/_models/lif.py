@@ -245,7 +245,7 @@ class LIFJax(AbstractModule):
         steps, (n, k) = len(input_data), self.isyn.shape
         alpha = physics.dpi_decay(self.dt, self.tau_mem)
         beta = physics.dpi_decay(self.dt, self.tau_syn)
-        arriving = input_data.astype(self.vmem.dtype).reshape(steps, n, k)
+        arriving = input_data.reshape(steps, n, k)
         bias = jnp.broadcast_to(self.bias, (steps, n))
         drive, rng_key = add_noise(bias, self.noise_std, self.dt, self.rng_key)
         w_rec = None if self.w_rec is None else as_factor(self.w_rec)

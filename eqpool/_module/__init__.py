@@ -1,3 +1,4 @@
+from .arrays import check_arrays as check_arrays
 from .base import AbstractModule as AbstractModule
 from .batching import RANDOM as RANDOM
 from .function import Function as Function
@@ -8,6 +9,7 @@ from .initialise import (
 )
 from .mesh import check_auto as check_auto, check_mesh as check_mesh, mesh_size as mesh_size
 from .on_grid import run_on_grid as run_on_grid
+from .precision import promoted as promoted, with_dtype as with_dtype
 from .sharded import evolve_sharded as evolve_sharded
 from .show import as_text as as_text
 from .summary import Summary as Summary, summary as summary

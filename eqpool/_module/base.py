@@ -16,9 +16,17 @@ from .._errors import debugging
 from .._events import Events
 from .._types import NestedDict, Shape
 from ..graph import Input, Output, Wiring
-from .batching import check_states, checked_input, MeshAxis, run_batch, run_checked
+from .arrays import check_arrays
+from .batching import checked_input, MeshAxis, run_batch, run_checked
 from .checkpoint import run_segments, segment_length
 from .event_input import check_values, checked_events, run_time
+from .precision import (
+    check_precision,
+    module_with_dtype,
+    run_dtype,
+    state_as_before,
+    with_dtype,
+)
 from .runtime import check_attributes, check_finite
 from .show import as_text
 from .tree import attributes, attributes_named, submodules
@@ -127,7 +135,7 @@ class AbstractModule(eqx.Module):
         `checkpoint` that is no number of steps.
         """
         array = checked_input(self, input_data)
-        check_states(self, array)
+        check_precision(self, array)
         length = segment_length(checkpoint, array.shape[-2], self.full_name)
         return evolve_checked(self, array, bool(record), debugging(), length)
 
@@ -375,6 +383,10 @@ def evolve_checked(
     over: MeshAxis | None = None,
 ) -> tuple[Array, NestedDict, NestedDict]:
     """A run over an input that was checked, as of `evolve`."""
+    # Here, where it costs nothing once it is compiled.
+    check_arrays(module, input_data.shape)
+    before, dtype = module.state(), run_dtype(module, input_data)
+    module, input_data = module_with_dtype(module, dtype), with_dtype(input_data, dtype)
     if debug:
         module = check_attributes(module, module.full_name)
         input_data = check_finite(input_data, module.full_name, "input_data")
@@ -385,7 +397,7 @@ def evolve_checked(
         output, state, recorded = run(module, input_data, record)
     if debug:
         output = check_finite(output, module.full_name, "the output")
-    return output, state, recorded
+    return output, state_as_before(state, before), recorded
 
 
 @eqx.filter_jit
@@ -395,5 +407,10 @@ def _evolve_events(
     duration: Float[Array, ""] | None,
     num_steps: int | None,
 ) -> tuple[Events, NestedDict]:
+    check_arrays(module, (0, module.size_in))
+    before, dtype = module.state(), run_dtype(module, events)
+    module = module_with_dtype(module, dtype)
+    events, duration = with_dtype((events, duration), dtype)
     events, duration = check_values(module, events, duration, num_steps)
-    return module.run_events(events, duration, num_steps)
+    events, state = module.run_events(events, duration, num_steps)
+    return events, state_as_before(state, before)

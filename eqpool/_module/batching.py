@@ -13,7 +13,8 @@ from .._attribute.fields import fields
 from .._attribute.spec import State
 from .._errors import describe, listing
 from .._types import NestedDict
-from .tree import lead_axes, map_leaves, Site, submodules
+from .precision import FLOATS
+from .tree import has_batch_axis, map_leaves, Site, submodules
 
 
 RANDOM = "rng_keys"
@@ -46,7 +47,7 @@ def checked_input(module: Any, input_data: Any) -> Array:
     if channels:
         axes = ", ".join(map(str, channels))
         expected += f", or the same as (T, {axes}) or (B, T, {axes})"
-    if not jnp.issubdtype(array.dtype, jnp.floating):
+    if array.dtype.name not in FLOATS:
         remedy = (
             "take its real part or its magnitude"
             if jnp.issubdtype(array.dtype, jnp.complexfloating)
@@ -101,7 +102,7 @@ def run_batch(
     size = input_data.shape[0]
 
     def split(site: Site, leaf: Array) -> Array:
-        if _is_random(site) and not _is_batched(site, leaf):
+        if _is_random(site) and not has_batch_axis(site, leaf):
             return jax.random.key_data(jax.random.split(jax.random.wrap_key_data(leaf), size))
         return leaf
 
@@ -111,7 +112,7 @@ def run_batch(
         )
 
     module = map_leaves(split, module)
-    batched, shared = eqx.partition(module, map_leaves(_is_batched, module))
+    batched, shared = eqx.partition(module, map_leaves(has_batch_axis, module))
     if over is not None:
         split_up = PartitionSpec(over.axis)
         # Not `check_vma`: with it the gradient of what is shared would be summed over
@@ -144,42 +145,6 @@ def run_checked(module: Any, input_data: Array, record: bool) -> Any:
             f"{listing(state)}."
         )
     return output, state, recorded
-
-
-def check_states(module: Any, input_data: Any) -> None:
-    """Raises if a state has a batch axis that the input lacks, or one of another size.
-
-    And for arrays in a precision that is switched off.
-    """
-
-    def check(site: Site, leaf: Any) -> Any:
-        double = site.field is not None and leaf.dtype == jnp.float64
-        if double and not jax.config.jax_enable_x64:  # pyright: ignore
-            raise TypeError(
-                f"{module.full_name}: {'.'.join(site.path)!r} is float64, but double precision is "
-                "off: switch it on, `jax.config.update('jax_enable_x64', True)`, or build the "
-                "module while it is off."
-            )
-        if site.field is not None and lead_axes(site)[0]:
-            raise ValueError(
-                f"{module.full_name}: {'.'.join(site.path)!r} has shape {leaf.shape}: this is an "
-                "ensemble. Map over it, as `eqx.filter_vmap(lambda mod: mod(x))(ensemble)`."
-            )
-        size = leaf.shape[0] if _is_batched(site, leaf) else None
-        if size is not None and input_data.shape[:-2] != (size,):
-            got = "no batch axis" if input_data.ndim == 2 else f"batch size {len(input_data)}"
-            raise ValueError(
-                f"{module.full_name}: the state {'.'.join(site.path)!r} has batch size {size}, but "
-                f"input_data (shape {input_data.shape}) has {got}: give input of the same batch "
-                "size, or start afresh with `reset_state()`."
-            )
-        return leaf
-
-    map_leaves(check, module)
-
-
-def _is_batched(site: Site, leaf: Any) -> bool:
-    return isinstance(site.field, State) and leaf.ndim == site.initial.ndim + 1
 
 
 def _is_random(site: Site) -> bool:

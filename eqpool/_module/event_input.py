@@ -4,14 +4,13 @@ import operator
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from .._errors import describe, is_concrete
 from .._events import Events
-from .batching import check_states
+from .precision import check_precision
 from .tree import tagged_leaves
 
 
@@ -33,7 +32,7 @@ def checked_events(module: Any, events: Any) -> Events:
             f"{owner}: events have {events.num_channels} channels; expected {n_in}, the inputs "
             "of the module."
         )
-    check_states(module, jax.ShapeDtypeStruct((0, n_in), events.times.dtype))
+    check_precision(module, events.times, events.weights, events.matrix)
     return events
 
 

@@ -8,9 +8,10 @@ from jaxtyping import Array, ArrayLike
 from .._errors import debugging, describe
 from .._types import NestedDict
 from .base import AbstractModule, evolve_checked
-from .batching import check_states, checked_input, MeshAxis
+from .batching import checked_input, MeshAxis
 from .checkpoint import segment_length
 from .mesh import mesh_size
+from .precision import check_precision
 
 
 def evolve_sharded(
@@ -59,7 +60,7 @@ def evolve_sharded(
             f"evolve_sharded: module must be a module of eqpool; got {describe(module)}."
         )
     array: Any = checked_input(module, input_data)
-    check_states(module, array)
+    check_precision(module, array)
     if array.ndim != 3 or len(array) % devices:
         raise ValueError(
             f"evolve_sharded: input_data has shape {array.shape}; expected (B, T, "

@@ -15,7 +15,7 @@ from .._attribute.blueprint import Blueprint
 from .._attribute.fields import fields
 from .._attribute.resolve import concrete_shape
 from .._attribute.selection import FamilyLike, Predicate, selection
-from .._attribute.spec import AbstractAttribute, permitted_shapes
+from .._attribute.spec import AbstractAttribute, permitted_shapes, State
 from .._errors import listing, suggestion
 from .._sparse import SparseWeights
 from .._types import NestedDict, Shape
@@ -219,6 +219,11 @@ def tagged_leaves(tree: Any) -> list[Tagged]:
 
     map_leaves(note, tree)
     return found
+
+
+def has_batch_axis(site: Site, leaf: Any) -> bool:
+    """Whether it is a state of each element of a batch."""
+    return isinstance(site.field, State) and leaf.ndim == site.initial.ndim + 1
 
 
 def lead_axes(site: Site) -> tuple[Shape, list[Shape]]:

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from ..._event_driven import exact_events, exact_raster
 from ..._events import Events
-from ..._module import run_on_grid
+from ..._module import run_on_grid, with_dtype
 from ..._scan import scan_steps
 from ..._solver import EventDriven
 from ..._sparse import as_factor
@@ -27,8 +27,9 @@ def simulate(
         flow = AdExFlow(c)
         return exact_raster(mod, flow, beginning(mod, flow), input_data, record)
     # The backward pass keeps the state before each step and computes the rest again.
+    surrogate = with_dtype(mod.surrogate, input_data.dtype)
     advance = jax.checkpoint(
-        functools.partial(grid_step, c, mod.solver, mod.surrogate), prevent_cse=False
+        functools.partial(grid_step, c, mod.solver, surrogate), prevent_cse=False
     )
 
     w_rec = None if mod.w_rec is None else as_factor(mod.w_rec)
@@ -40,7 +41,7 @@ def simulate(
         return carry, (carry.spikes, _recorded(carry) if record else {})
 
     start = Carry(mod.vmem, mod.iadapt, mod.isyn, mod.spikes, mod.timer_ref)
-    end, (spikes, recorded) = scan_steps(step, start, input_data.astype(mod.vmem.dtype))
+    end, (spikes, recorded) = scan_steps(step, start, input_data)
     return spikes, end._asdict(), recorded
 
 

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ... import physics
+from ..._module import with_dtype
 from ..._types import PerNeuron
 from .feedback import AbstractFeedback
 
@@ -101,7 +102,7 @@ def coefficients(mod: Any, as_rockpool: bool) -> Coefficients:
     charge = _rounded_charge if as_rockpool else physics.dpi_charge
     return Coefficients(
         dt=mod.dt,
-        feedback=mod.feedback,
+        feedback=with_dtype(mod.feedback, mod.dt.dtype),
         synapses=mod.synapses,
         Io_syn=Io,
         tau_syn=tau_syn,

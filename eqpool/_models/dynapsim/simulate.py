@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from ..._event_driven import exact_events, exact_raster
 from ..._events import Events
-from ..._module import run_on_grid
+from ..._module import run_on_grid, with_dtype
 from ..._scan import scan_steps
 from ..._solver import AbstractStepper, EventDriven, has_forward_mode, RockpoolEuler
 from ..._surrogate import AbstractSurrogate
@@ -31,7 +31,7 @@ def simulate(
         spikes, state, recorded = exact_raster(mod, LogMembrane(c), start, input_data, record)
         return spikes, state | {"rng_key": mod.rng_key}, recorded
     n, k = mod.size_out, len(mod.synapses)
-    drive = input_data.astype(mod.imem.dtype)
+    drive = input_data
     isyn = [getattr(mod, f"i{name}") for name in mod.synapses]
     if k == 1:
         isyn = isyn[0]
@@ -40,9 +40,8 @@ def simulate(
         drive = drive.reshape(-1, n, k).swapaxes(1, 2)
         isyn = jnp.stack(isyn)
     start = Carry(isyn, mod.iahp, mod.imem, mod.vmem, mod.spikes, mod.timer_ref)
-    grid = Grid(
-        coefficients(mod, isinstance(mod.solver, RockpoolEuler)), mod.solver, mod.surrogate, record
-    )
+    c = coefficients(mod, isinstance(mod.solver, RockpoolEuler))
+    grid = Grid(c, mod.solver, with_dtype(mod.surrogate, drive.dtype), record)
     # Its derivative linearises, which is forward mode.
     scan = run_recurrent if has_forward_mode(mod.solver) else Grid.scan
     end, spikes, recorded = scan(grid, as_weights(mod.w_rec), start, drive)

@@ -27,7 +27,7 @@ def simulate(
     # With stages inside a step, rates arrive that are none of the grid's.
     euler = isinstance(mod.solver, (ForwardEuler, RockpoolEuler))
     scan = run_recurrent if euler else Grid.scan
-    weights, start = as_weights(mod.w_rec), mod.x.astype(drive.dtype)
+    weights, start = as_weights(mod.w_rec), mod.x
     x, rate, recorded = scan(grid, weights, start, drive)
     if record:
         # Not by the scan, whose rule for the derivative wrt weights knows only of the drive.
@@ -61,12 +61,12 @@ class Grid(AbstractGrid):
             return x, x
 
         end, x = scan_steps(step, start, drive)
-        rate = jax.vmap(self.activation, (0, None))(x, self.threshold)
+        rate = jax.vmap(self.emitted)(x)
         return end, rate, {"x": x} if self.record else {}
 
     def emitted(self, start: Float[Array, " N"]) -> Float[Array, " N"]:
-        """The rates of a state."""
-        return self.activation(start, self.threshold)
+        """The rates of a state, in its dtype: the function is the user's."""
+        return jnp.asarray(self.activation(start, self.threshold), start.dtype)
 
     def kernel(self, weights: Weights, drive: Array) -> AbstractKernel | None:
         """By forward Euler, with an activation that the kernel knows."""
