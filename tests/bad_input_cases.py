@@ -20,6 +20,7 @@ from tests.bad_input_adex import ADEX_CASES
 from tests.bad_input_dynapsim import DYNAPSIM_CASES
 from tests.bad_input_events import EVENT_CASES
 from tests.bad_input_operands import OPERAND_CASES
+from tests.bad_input_keys import KEY_CASES
 from tests.bad_input_parallel import PARALLEL_CASES
 from tests.bad_input_sparse import SPARSE_CASES
 from tests.bad_input_timed import TIMED_CASES
@@ -377,6 +378,8 @@ def in_double(build):
 
 CASES |= ADEX_CASES | DYNAPSIM_CASES | EVENT_CASES | PARALLEL_CASES | SPARSE_CASES
 CASES |= TIMED_CASES | OPERAND_CASES
+CASES |= TIMED_CASES
+CASES |= KEY_CASES
 
 
 def outcome(name: str) -> str:

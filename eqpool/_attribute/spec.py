@@ -29,15 +29,16 @@ class AbstractAttribute:
     - `family`: the name under which filters find this attribute: `"weights"`, `"taus"`,
         `"biases"`, `"thresholds"`, `"currents"`, `"capacitances"`, or any other string.
         Default: the name of the field.
-    - `init_func`: called when there is no `data`: `init_func(shape)`, or with a key if it
-        draws: `init_func(shape, key)`, or `init_func(key, shape)` as in `jax.nn.initializers`.
+    - `init_func`: called when there is no `data`: `init_func(shape)`, or with a typed key of
+        Threefry if it draws: `init_func(shape, key)`, or `init_func(key, shape)` as in
+        `jax.nn.initializers`.
     - `shape`: an integer, a tuple, or a list of permitted shapes, of which the first is
         used with `init_func`. Sizes are integers, or names that the module knows when it
         is built: `"N_in"`, `"N_out"` and `"N"` (the same as `"N_out"`).
     - `permit_reshape`: whether data of the same size and another shape is reshaped
         (`True`, default) or refused.
     - `cast_fn`: applied to the value once, at construction. Default: conversion to a
-        real array of JAX's default float type.
+        real array of JAX's default float type. Typed keys become raw ones before.
     - `unit`: the unit of the value, for messages and documentation, as `"s"` or `"A"`.
     - `bounds`: an [`eqpool.Interval`][] that the value must lie in. Default: any finite value.
     - `operating_range`: an [`eqpool.Interval`][] that the value should lie in, as what a chip
@@ -80,6 +81,10 @@ class Parameter(AbstractAttribute):
 
 class State(AbstractAttribute):
     """A value that a run changes and hands on: a membrane current, a random key.
+
+    A key has `family="rng_keys"`, `shape=2` and `init_func=lambda shape, key: key`. The module
+    holds it as raw data of Threefry; draw with `jax.random.wrap_key_data(mod.rng_key,
+    impl="threefry2x32")`. A batch splits it.
 
     Arguments as of [`eqpool.AbstractAttribute`][].
     """
