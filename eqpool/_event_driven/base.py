@@ -32,7 +32,8 @@ class AbstractFlow(eqx.Module):
     It is a vector field as diffrax takes it, whose time counts from the start of a step, and
     which a step may ask a little above the threshold, too. Where it has a kink, a step has a
     poor derivative: so within a step it should stay on the side where the step started, and
-    `regime` tells when that side is left, where the step then ends.
+    `regime` tells when that side is left, where the step then ends. A side is left only once
+    rounding cannot lead back to it, so that no run stalls at a kink.
     """
 
     @property
@@ -70,6 +71,7 @@ class AbstractFlow(eqx.Module):
         now: Neurons,
         y: Float[Array, "*R N"],
         t: Float[Array, ""],
+        elapsed: Float[Array, ""],
         fired: Bool[Array, " N"],
         arriving: Float[Array, "*K N"],
     ) -> Neurons:
@@ -80,6 +82,7 @@ class AbstractFlow(eqx.Module):
         - `now`: the neurons at the start of the step.
         - `y`: at its end, as the solver has it.
         - `t`: its end, s.
+        - `elapsed`: its duration, s. It may be shorter than the last digit of `t`.
         - `fired`: which neuron spikes then, if any.
         - `arriving`: spikes that arrive then.
         """
@@ -90,7 +93,10 @@ class AbstractFlow(eqx.Module):
 
     @abc.abstractmethod
     def regime(self, t: Any, y: Float[Array, "*R N"], start: Any) -> Bool[Array, "..."]:
-        """On which side of each of its kinks the vector field is."""
+        """On which side of each of its kinks the vector field is.
+
+        A side differs from the one at the start only if rounding cannot undo the change.
+        """
 
     @abc.abstractmethod
     def hides(

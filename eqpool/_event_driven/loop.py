@@ -24,6 +24,7 @@ class Progress(NamedTuple):
     - `arrival`, `mark`: the next input event and the next grid point.
     - `times`, `neurons`: of the spikes so far, which are `spikes` in number.
     - `steps`, `attempts`: steps taken, and tried.
+    - `lost`: rounding error of the time, s; steps may be shorter than the last digit of it.
     - `length`, `control`: what the controller proposes, and its state.
     - `status`: `RUNNING`, or which bound was reached.
     - `spike_steps`, `mark_steps`: the step at whose end each spike or grid point is.
@@ -40,6 +41,7 @@ class Progress(NamedTuple):
     spikes: Int[Array, ""]
     steps: Int[Array, ""]
     attempts: Int[Array, ""]
+    lost: Float[Array, ""]
     length: Float[Array, ""]
     control: Any
     status: Int[Array, ""]
@@ -73,6 +75,7 @@ def begin(problem: Problem, start: Neurons, meter: Any, keep_path: bool) -> Prog
         spikes=zero,
         steps=zero,
         attempts=zero,
+        lost=0 * one,
         length=problem.flow.first_step(),  # the controller takes over from there
         control=control,
         status=zero,
@@ -89,7 +92,7 @@ def advance(problem: Problem, p: Progress) -> Progress:
     end = _attempt(problem, p)
     arriving = problem.arriving(end.kind, end.which)
     fired = (end.kind == SPIKE) & (jnp.arange(p.now.ready.size, dtype=jnp.int32) == end.which)
-    after = problem.flow.land(p.now, end.y, end.t, fired, arriving)
+    after = problem.flow.land(p.now, end.y, end.t, end.elapsed, fired, arriving)
 
     spiked, marked, arrived = (end.kind == kind for kind in (SPIKE, GRID, ARRIVAL))
     full = end.taken & spiked & (p.spikes == len(p.times))
@@ -119,6 +122,7 @@ def advance(problem: Problem, p: Progress) -> Progress:
         spikes=p.spikes + count(spiked),
         steps=p.steps + taken.astype(jnp.int32),
         attempts=attempts,
+        lost=jnp.where(taken, end.lost, p.lost),
         length=end.proposed,
         control=end.control,
         status=status.astype(jnp.int32),
@@ -135,6 +139,7 @@ class _End(NamedTuple):
 
     taken: Array
     t: Array
+    lost: Array
     elapsed: Array
     y: Array
     kind: Array
@@ -149,8 +154,9 @@ def _attempt(problem: Problem, p: Progress) -> _End:
     overdue = jnp.any(above >= 0.0)
     stop, stop_kind, stop_index = _next_stop(problem, p)
     tried = jnp.minimum(p.length, flow.longest_step(now))
-    lands = tried >= stop - now.t
-    length = jnp.where(overdue, 0.0, jnp.where(lands, stop - now.t, tried))
+    left = jnp.maximum(stop - now.t - p.lost, 0.0)
+    lands = tried >= left
+    length = jnp.where(overdue, 0.0, jnp.where(lands, left, tried))
 
     y, error, dense = attempt(flow, solver, now, length)
     method, controller = solver.method(length.dtype), solver.controller(length.dtype)
@@ -173,9 +179,12 @@ def _attempt(problem: Problem, p: Progress) -> _End:
 
     lands, spiked = lands & ~early & ~overdue, crossed | overdue
     neuron = jnp.where(overdue, jnp.argmax(above).astype(jnp.int32), neuron)
+    total = p.lost + elapsed
+    t = jnp.where(lands, stop, now.t + total)
     return _End(
         taken=taken,
-        t=jnp.where(lands, stop, now.t + elapsed),
+        t=t,
+        lost=jnp.where(lands, 0.0, total - (t - now.t)),
         elapsed=elapsed,
         y=y,
         kind=jnp.where(lands, stop_kind, jnp.where(spiked, SPIKE, STEP)).astype(jnp.int32),

@@ -67,22 +67,29 @@ def replay(
     - `arriving`: spikes that arrive at its end.
     """
     hold = jax.lax.stop_gradient
+
+    def moved(x: Array) -> Array:
+        return x - hold(x)
+
     is_spike, threshold = move.kind == SPIKE, flow.threshold()
     fired = is_spike & (jnp.arange(now.ready.size, dtype=jnp.int32) == move.which)
     # What starts above threshold fires at once, whatever its membrane does.
     at_once = jnp.any(fired & (flow.membrane(now.y) > threshold + _OVERDUE))
     at_once = hold(at_once)
-    end = jnp.select(
+    # Its length, and not the difference of two times, which has lost digits.
+    later = jnp.select(
         [(move.kind == ARRIVAL) | (move.kind == GRID), move.kind == READY, is_spike & ~at_once],
-        [due, now.ready[move.which], hold(now.t + move.length)],
-        now.t + hold(move.length),
+        [moved(due), moved(now.ready[move.which]), jnp.zeros_like(now.t)],
+        moved(now.t),
     )
-    y, _, _ = attempt(flow, solver, now, end - now.t)
-    slope = hold(flow(end - now.t, y, flow.start(now)))
+    elapsed = hold(move.length) + later - moved(now.t)
+    y, _, _ = attempt(flow, solver, now, elapsed)
+    slope = hold(flow(elapsed, y, flow.start(now)))
     rise = jnp.where(fired, flow.membrane(slope), 1.0)
     early = jnp.where(fired & ~at_once, (flow.membrane(y) - threshold) / rise, 0.0)
     shift = jnp.sum(hold(early) - early)
-    return flow.land(now, y + slope * shift, end + shift, fired, arriving)
+    elapsed = elapsed + shift
+    return flow.land(now, y + slope * shift, now.t + elapsed, elapsed, fired, arriving)
 
 
 _OVERDUE = 1e-3

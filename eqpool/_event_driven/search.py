@@ -72,9 +72,6 @@ def first_end(
             return jnp.where(yes, low, middle), jnp.where(yes, middle, high)
 
         _, high = jax.lax.fori_loop(0, _BISECTIONS, halve, (low * length, high * length))
-        # So much at least that time goes on: rounding may see the same kink again.
-        least = 16 * jnp.finfo(length.dtype).eps * (now.t + jnp.max(flow.tau_syn))
-        high = jnp.minimum(jnp.maximum(high, least), length)
         beyond = flow.membrane(path.evaluate(high)) - threshold
         neuron = jnp.argmax(beyond).astype(jnp.int32)
         spikes = jnp.any(beyond >= 0.0)

@@ -60,7 +60,8 @@ class EventDriven(eqx.Module):
         - `stepsize_controller`: tolerances, in nats: of `Imem/Io` in `DynapSim`, in units of
             `Delta_T` in `AdExLIF` (so `rtol` and `atol` mean the same at rest and at threshold);
             and limits to the step: `dtmax` below the width of a crossing that is only just one.
-            Default: `rtol = atol` = 1e-6 in float32, 1e-9 in float64. Gradients want tolerances
+            Default: `rtol = atol` = 1e-6 in float32, 1e-9 in float64; tolerances below the
+            precision, 1.2e-7 in float32, count as the precision. Gradients want tolerances
             of 1e-5 or below: at 1e-4 spike times are right to a tenth of a millisecond, and
             gradients may be off by half.
         - `max_spikes`: the most spikes of all neurons together in one run; more are an error,
@@ -118,11 +119,14 @@ class EventDriven(eqx.Module):
         return prepared(self.solver, _tolerance(dtype))
 
     def controller(self, dtype: Any) -> diffrax.PIDController:
-        """The controller, or the default one."""
-        tolerance = _tolerance(dtype)
-        return self.stepsize_controller or diffrax.PIDController(
-            tolerance, tolerance, norm=max_norm
-        )
+        """The controller, or the default one; no tolerance is below the precision."""
+        tolerance, precision = _tolerance(dtype), float(jnp.finfo(dtype).eps)
+        given = self.stepsize_controller
+        if given is None:
+            return diffrax.PIDController(tolerance, tolerance, norm=max_norm)
+        # Rounding alone is an error of that size: shorter steps would not reduce it.
+        tolerances = (max(float(x), precision) for x in (given.rtol, given.atol))
+        return eqx.tree_at(lambda c: (c.rtol, c.atol), given, tuple(tolerances))
 
 
 def _tolerance(dtype: Any) -> float:

@@ -84,13 +84,14 @@ class AdExFlow(AbstractFlow):
         now: Neurons,
         y: Float[Array, "2 N"],
         t: Float[Array, ""],
+        elapsed: Float[Array, ""],
         fired: Bool[Array, " N"],
         arriving: Float[Array, " N"],
     ) -> Neurons:
         c, (membrane, rest) = self.c, y
         peak, reset = (jnp.broadcast_to(x, membrane.shape) for x in (c.y_peak, c.y_reset))
         jump = c.gain * c.jump + self.upstroke(peak) - self.upstroke(reset)
-        decay = physics.dpi_decay(t - now.t, c.tau_syn)
+        decay = physics.dpi_decay(elapsed, c.tau_syn)
         return Neurons(
             t,
             jnp.stack([jnp.where(fired, reset, membrane), jnp.where(fired, rest + jump, rest)]),

@@ -12,6 +12,11 @@ from ..._types import NestedDict
 from .coefficients import Coefficients
 
 
+_ROUNDINGS = 16
+"""A kink is passed once what changes sign there is beyond zero by this many times the machine
+epsilon of what it adds up: more than the rounding of the next step can undo."""
+
+
 class Start(NamedTuple):
     """What the vector field needs to know of the start of a step."""
 
@@ -42,7 +47,10 @@ class LogMembrane(AbstractFlow):
         isyn, iahp = now.currents
         active, grounded = now.ready <= now.t, now.y <= 0.0
         start = Start(isyn, iahp, active, grounded, jnp.ones((3, now.y.size), bool))
-        return start._replace(regime=self.regime(jnp.zeros_like(now.t), now.y, start))
+        sides = self._sides(
+            jnp.zeros_like(now.t), now.y, start, jnp.zeros((3, now.y.size), now.y.dtype)
+        )
+        return start._replace(regime=sides)
 
     def __call__(self, t: Any, y: Float[Array, " N"], start: Start) -> Float[Array, " N"]:
         c, (passes, adapts, lifts) = self.c, start.regime
@@ -51,7 +59,7 @@ class LogMembrane(AbstractFlow):
         y = jnp.clip(y, -5.0, self.threshold() + 1.0)
         isyn, iahp = self._decayed(t, start)
         imem, iahp = c.Io * jnp.exp(y), jnp.where(adapts, iahp, c.Io)
-        excess, Ileak = self._excess(imem, isyn, iahp)
+        excess, Ileak, _ = self._excess(imem, isyn, iahp)
         Iin = jnp.where(passes, excess, 0.0) + c.Io
         slope = c.membrane(imem, c.Ut / c.kappa * y, Iin, Ileak, iahp) / imem
         return jnp.where(start.grounded & ~lifts, 0.0, slope)
@@ -72,13 +80,8 @@ class LogMembrane(AbstractFlow):
         return jnp.full_like(now.t, jnp.inf)
 
     def regime(self, t: Any, y: Float[Array, " N"], start: Start) -> Bool[Array, "R N"]:
-        c = self.c
-        isyn, iahp = self._decayed(t, start)
-        adapts, iahp = iahp > c.Io, jnp.maximum(iahp, c.Io)
-        excess, _ = self._excess(c.Io * jnp.exp(y), isyn, iahp)
-        floor = jnp.broadcast_to(c.Io, y.shape)
-        slope = c.slope(floor, jnp.zeros_like(y), isyn, iahp, start.active)
-        return jnp.stack([start.active & (excess > 0.0), adapts, start.grounded & (slope > 0.0)])
+        rounding = _ROUNDINGS * jnp.finfo(y.dtype).eps
+        return self._sides(t, y, start, jnp.where(start.regime, rounding, -rounding))
 
     def hides(self, now: Neurons, inside: Float[Array, "P N"], tolerance: Any) -> Bool[Array, ""]:
         """Whether a membrane went below the floor and came up again."""
@@ -90,10 +93,11 @@ class LogMembrane(AbstractFlow):
         now: Neurons,
         y: Float[Array, " N"],
         t: Float[Array, ""],
+        elapsed: Float[Array, ""],
         fired: Bool[Array, " N"],
         arriving: Float[Array, "*K N"],
     ) -> Neurons:
-        c, elapsed, (isyn, iahp) = self.c, t - now.t, now.currents
+        c, (isyn, iahp) = self.c, now.currents
         isyn = isyn * physics.dpi_decay(elapsed, c.tau_syn)
         iahp = jnp.maximum(iahp * physics.dpi_decay(elapsed, c.tau_ahp), c.Io)
         isyn = isyn + c.syn_charge * jnp.maximum(c.syn_gain * arriving, 0.0)
@@ -114,10 +118,28 @@ class LogMembrane(AbstractFlow):
         decay = physics.dpi_decay(t, c.tau_ahp)
         return start.isyn * physics.dpi_decay(t, c.tau_syn), start.iahp * decay
 
-    def _excess(self, imem: Array, isyn: Array, iahp: Array) -> tuple[Array, Array]:
-        """Input above its floor, and leak."""
-        Iexc, Ishunt, Ileak = self.c.currents(imem, isyn, iahp)
-        return Iexc - Ishunt + self.c.Idc - Ileak - self.c.Io, Ileak
+    def _sides(
+        self, t: Any, y: Float[Array, " N"], start: Start, margin: Float[Array, "3 N"]
+    ) -> Bool[Array, "3 N"]:
+        """The side of each kink; a positive margin, relative to what is added up, favours `True`."""
+        c = self.c
+        isyn, iahp = self._decayed(t, start)
+        passes, adapts, lifts = margin
+        adapts, iahp = iahp > (1.0 - adapts) * c.Io, jnp.maximum(iahp, c.Io)
+        excess, Ileak, size = self._excess(c.Io * jnp.exp(y), isyn, iahp)
+        passes = start.active & (excess > -passes * size)
+        floor = jnp.broadcast_to(c.Io, y.shape)
+        excess, Ileak, size = self._excess(floor, isyn, iahp)
+        Iin = c.Io + jnp.where(start.active, jnp.maximum(excess, 0.0), 0.0) + lifts * size
+        slope = c.membrane(floor, jnp.zeros_like(y), Iin, Ileak, iahp)
+        return jnp.stack([passes, adapts, start.grounded & (slope > 0.0)])
+
+    def _excess(self, imem: Array, isyn: Array, iahp: Array) -> tuple[Array, Array, Array]:
+        """Input above its floor, leak, and the sum of the magnitudes that make up the input."""
+        c = self.c
+        Iexc, Ishunt, Ileak = c.currents(imem, isyn, iahp)
+        excess = Iexc - Ishunt + c.Idc - Ileak - c.Io
+        return excess, Ileak, Iexc + Ishunt + jnp.abs(c.Idc) + Ileak + c.Io
 
 
 def beginning(mod: Any, c: Coefficients) -> Neurons:
