@@ -22,6 +22,27 @@ from .._sparse import SparseWeights
 _ROLES = {role.role for role in (Parameter, State, SimulationParameter)}
 
 
+def check_whole(tree: Any) -> None:
+    """Raises `ValueError` for half of a partition, which has `None` in place of the other half."""
+    for module in jtu.tree_leaves(tree, is_leaf=is_module):
+        if is_module(module):
+            _check_whole(module, (type(module).__name__,))
+
+
+def _check_whole(module: Any, path: tuple[str, ...]) -> None:
+    initial = module.blueprint.initial
+    for name in fields(module):
+        if attribute_value(module, name) is None or initial.get(name, ()) is None:
+            where = ".".join((*path, name))
+            raise ValueError(
+                f"eqpool.save: {where}: must be an array; it is NoneType None, as in one half of a "
+                "partition or in a gradient. Put the halves together first, "
+                "`eqpool.combine(trainable, frozen)`."
+            )
+    for name, child in submodules(module):
+        _check_whole(child, (*path, name))
+
+
 def check(tree: Any) -> None:
     """Raises `ValueError`, naming class and field, where a module contradicts its declaration."""
     for module in jtu.tree_leaves(tree, is_leaf=is_module):

@@ -10,10 +10,28 @@ import jax
 import jaxtyping
 
 
+_CHECKED = ("eqpool", "diffrax", "optimistix", "lineax", "equinox")
+
+
 @ft.cache
 def hints(cls: type) -> dict[str, Any]:
-    """The annotations of a class of eqpool; none of others, which put markers in their fields."""
-    return typing.get_type_hints(cls) if cls.__module__.startswith("eqpool.") else {}
+    """The annotations of a class of the libraries that a file may name; none of a user's."""
+    if not is_checked(cls):
+        return {}
+    try:
+        return typing.get_type_hints(cls)
+    except NameError:  # imported for type checkers only
+        return {}
+
+
+def is_checked(cls: type) -> bool:
+    """Whether this is a class whose annotations tell what may stand in its fields."""
+    return cls.__module__.partition(".")[0] in _CHECKED
+
+
+def is_own(cls: type) -> bool:
+    """Whether this is a class of eqpool."""
+    return cls.__module__.partition(".")[0] == "eqpool"
 
 
 def fits(value: Any, hint: Any) -> bool:
@@ -41,7 +59,7 @@ def fits(value: Any, hint: Any) -> bool:
         return isinstance(value, (int, float)) and not isinstance(value, bool)
     if hint is int:
         return isinstance(value, int) and not isinstance(value, bool)
-    if not isinstance(hint, type):
+    if not isinstance(hint, type) or isinstance(hint, type(jaxtyping.PyTree)):
         return True
     if issubclass(hint, (jaxtyping.AbstractArray, jax.Array)):
         return isinstance(value, jax.Array)

@@ -49,6 +49,8 @@ class Names:
                 raise ValueError(f"known: the name {name!r} is taken; choose another.")
             if not callable(value):
                 raise TypeError(f"known: {name!r} must be a class or a function; got {value!r}.")
+        self.met_known = False
+        """Whether something of the user's has been looked up."""
         self._objects = _own_names() | known
         self._names = {id(value): name for name, value in self._objects.items()}
         self._classes = {
@@ -69,6 +71,7 @@ class Names:
 
             return TimedModule
         if isinstance(name, str) and name in self._objects:
+            self.met_known |= name not in _own_names()
             return self._objects[name]
         own = [given for given in self._objects if given not in _own_names()]
         raise ValueError(
@@ -100,8 +103,7 @@ def _listed() -> Iterator[tuple[str, Any]]:
         yield f"optimistix.{name}", getattr(optimistix, name)
     yield "diffrax.adjoint_rms_seminorm", diffrax.adjoint_rms_seminorm
     # Markers and defaults that have no public name.
-    root_finder = diffrax.with_stepsize_controller_tols(optimistix.Newton)()
-    yield "diffrax.stepsize_controller_tol", root_finder.rtol
+    yield "diffrax.stepsize_controller_tol", _tolerance_marker()
     parameters = inspect.signature(eqx.nn.MLP.__init__).parameters
     yield "equinox.nn.MLP.final_activation", parameters["final_activation"].default
     for name, value in _public(jax.nn):
@@ -109,6 +111,16 @@ def _listed() -> Iterator[tuple[str, Any]]:
             yield f"jax.nn.{name}", value
     for name in _NUMPY:
         yield f"jax.numpy.{name}", getattr(jnp, name)
+
+
+@ft.cache
+def _tolerance_marker() -> Any:
+    return diffrax.with_stepsize_controller_tols(optimistix.Newton)().rtol
+
+
+def is_marker(value: Any) -> bool:
+    """Whether this is what diffrax puts in place of a tolerance that its controller decides."""
+    return value is _tolerance_marker()
 
 
 def _modules_in(part: Any, prefix: str) -> Iterator[tuple[str, Any]]:

@@ -1,19 +1,24 @@
 """`save` and `load`: a network in one file, without pickle."""
 
+import contextlib
 import json
 import os
-import pathlib
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from .._errors import extra
-from ._check import check
+from .._errors import describe, extra
+from .._module import map_leaves, Site
+from ._check import check_whole
+from ._file import opened, replace
 from ._names import Names
+from ._rehearsal import rehearse, try_run
 from ._structure import decode, encode
+from ._tensors import Entry, read_arrays, read_header
 
 
 ENTRY, VERSION = "eqpool", 1
@@ -50,22 +55,15 @@ def save(
         ```
     """
     safetensors = extra("safetensors.numpy", "save")
+    check_whole(model)
+    model = map_leaves(_as_array, model)
     structure, arrays = encode(model, Names(known))
-    try:
-        check(model)
-    except ValueError as error:
-        raise ValueError(f"eqpool.save: {error} Such a model could not be loaded.") from None
+    _check_loadable(model, structure, arrays, Names(known))
     entry = {"version": VERSION, "written by": version("eqpool"), "structure": structure}
     # A single entry: safetensors writes several in any order, and equal networks shall make equal
     # files.
     metadata = {ENTRY: json.dumps(entry, allow_nan=False)}
-    target = pathlib.Path(path)
-    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        safetensors.save_file(arrays, draft, metadata)
-        os.replace(draft, target)
-    finally:
-        draft.unlink(missing_ok=True)
+    replace(os.fsdecode(path), safetensors.save(arrays, metadata))
 
 
 def load(path: str | os.PathLike[str], *, known: Mapping[str, Any] | None = None) -> Any:
@@ -84,39 +82,77 @@ def load(path: str | os.PathLike[str], *, known: Mapping[str, Any] | None = None
     newer format, or that contradicts itself, and for double precision without
     `jax_enable_x64`; `FileNotFoundError` if there is none.
     """
-    text, arrays = _read(os.fspath(path))
+    path = os.fsdecode(path)
     names = Names(known)
-    try:
-        structure = _structure_of(json.loads(text))
-        _check_precision(arrays)
-        model = decode(structure, arrays, names)
-        check(model)
-    except RecursionError:
-        raise ValueError(f"{path}: damaged or made by hand: it is nested without end.") from None
-    except (ValueError, TypeError, LookupError, AttributeError) as error:
-        raise ValueError(f"{path}: cannot be loaded: {error}") from None
+    with opened(path) as file:
+        try:
+            text, entries = read_header(file)
+        except (ValueError, LookupError, TypeError, RecursionError) as error:
+            raise ValueError(
+                f"{path}: is no file of eqpool.save, or has been cut short ({error})."
+            ) from None
+        if ENTRY not in text:
+            raise ValueError(
+                f"{path}: holds arrays, but no network: it was not written by eqpool.save."
+            )
+        try:
+            structure = _structure_of(json.loads(text[ENTRY]))
+            _check_precision(entries)
+            rehearse(structure, {name: entry.abstract for name, entry in entries.items()}, names)
+            model = decode(structure, read_arrays(file, entries), names)
+            if not names.met_known:
+                try_run(model)
+        except OSError:
+            raise
+        except RecursionError:
+            raise ValueError(
+                f"{path}: damaged or made by hand: it is nested without end."
+            ) from None
+        except Exception as error:  # what a file made by hand can cause is not known
+            raise ValueError(f"{path}: cannot be loaded: {error}") from None
     return model
 
 
-def _read(path: str) -> tuple[str, dict[str, np.ndarray]]:
-    safetensors = extra("safetensors", "save")
+def _as_array(site: Site, leaf: Any) -> Any:
+    """NumPy's arrays, and numbers in place of arrays, as a run would take them."""
+    number = isinstance(leaf, (np.generic, float, int)) and not isinstance(leaf, bool)
+    if not (isinstance(leaf, np.ndarray) or number and site.field is not None):
+        return leaf
     try:
-        with safetensors.safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            if ENTRY not in metadata:
-                raise ValueError(
-                    f"{path}: holds arrays, but no network: it was not written by eqpool.save."
-                )
-            return metadata[ENTRY], {name: file.get_tensor(name) for name in file.keys()}
-    except safetensors.SafetensorError as error:
-        raise ValueError(
-            f"{path}: is no file of eqpool.save, or has been cut short ({error})."
-        ) from None
+        array = jnp.asarray(leaf)
+    except TypeError:
+        array = None
+    place = ".".join(site.path)
+    if array is None:
+        raise TypeError(f"eqpool.save: {place!r} is {describe(leaf)}, which a file cannot hold.")
+    if jnp.issubdtype(array.dtype, jnp.integer) and not np.array_equal(array, leaf):
+        raise TypeError(
+            f"eqpool.save: {place!r} is {describe(leaf)}, whose values need double precision; "
+            "switch it on, `jax.config.update('jax_enable_x64', True)`."
+        )
+    return array
+
+
+def _check_loadable(
+    model: Any, structure: Any, arrays: Mapping[str, np.ndarray], names: Names
+) -> None:
+    entries = {name: Entry(x.dtype, x.shape, 0) for name, x in arrays.items()}
+    double = any(map(_is_double, entries.values()))
+    try:
+        with jax.enable_x64(True) if double else contextlib.nullcontext():
+            abstract = {name: entry.abstract for name, entry in entries.items()}
+            rehearse(json.loads(json.dumps(structure)), abstract, names)
+            if not names.met_known:
+                try_run(model)
+    except Exception as error:
+        raise ValueError(f"eqpool.save: {error} Such a model could not be loaded.") from None
 
 
 def _structure_of(entry: Any) -> Any:
     match entry:
-        case {"version": int(number), "written by": str(writer), "structure": structure}:
+        case {"version": int(number), "written by": str(writer), "structure": structure} if (
+            type(number) is int and number >= 1
+        ):
             if number > VERSION:
                 raise ValueError(
                     f"its format has version {number}, and this eqpool ({version('eqpool')}) reads "
@@ -126,10 +162,14 @@ def _structure_of(entry: Any) -> Any:
     raise ValueError("its entry in the header has another form.")
 
 
-def _check_precision(arrays: Mapping[str, np.ndarray]) -> None:
-    for name, array in arrays.items():
-        if array.dtype.itemsize == 8 and not jax.config.jax_enable_x64:  # pyright: ignore
+def _check_precision(entries: Mapping[str, Entry]) -> None:
+    for name, entry in entries.items():
+        if _is_double(entry) and not jax.config.jax_enable_x64:  # pyright: ignore
             raise ValueError(
-                f"{name!r} is {array.dtype}; switch double precision on first, "
+                f"{name!r} is {entry.dtype}; switch double precision on first, "
                 "`jax.config.update('jax_enable_x64', True)`."
             )
+
+
+def _is_double(entry: Entry) -> bool:
+    return entry.dtype.itemsize == 8 and entry.dtype.kind != "c"

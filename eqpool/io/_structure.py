@@ -12,8 +12,12 @@ import numpy as np
 
 from .._errors import describe, is_concrete, listing
 from .._module import Function
-from ._fits import fits, hints
-from ._names import Names
+from ._fits import fits, hints, is_checked, is_own
+from ._names import is_marker, Names
+from ._tensors import DTYPES
+
+
+_RESERVED = "__metadata__"  # of the format
 
 
 def encode(value: Any, names: Names) -> tuple[Any, dict[str, np.ndarray]]:
@@ -36,8 +40,12 @@ def _encode(value: Any, names: Names, arrays: dict[str, np.ndarray], place: str)
     if isinstance(value, float):
         return value if math.isfinite(value) else {"float": str(value)}
     if eqx.is_array(value) or isinstance(value, np.ndarray):
-        arrays[place] = _as_numpy(value, place)
-        return {"array": place}
+        # Keys of dictionaries may hold dots, so that two places read alike.
+        name = place
+        while name in arrays or name == _RESERVED:
+            name += "'"
+        arrays[name] = _as_numpy(value, place)
+        return {"array": name}
     if isinstance(value, Function):
         return {"function": inner(value.unwrapped, "function")}
     if isinstance(value, eqx.Module) or hasattr(value, "_fields"):
@@ -66,6 +74,12 @@ def _as_numpy(value: Any, place: str) -> np.ndarray:
         raise TypeError(
             f"eqpool.save: {place!r} is a typed key; keep `jax.random.key_data(key)` instead."
         )
+    if np.dtype(value.dtype) not in DTYPES.values():
+        where = place or "the model"
+        raise TypeError(
+            f"eqpool.save: {where!r} is {describe(value)}, a kind that no file can hold; convert "
+            "it, as `x.astype(jnp.float32)`."
+        )
     return np.ascontiguousarray(value).reshape(np.shape(value))
 
 
@@ -77,24 +91,26 @@ def _nameless(place: str, name: str, what: str) -> str:
     )
 
 
-def decode(tree: Any, arrays: Mapping[str, np.ndarray], names: Names) -> Any:
+def decode(
+    tree: Any, arrays: Mapping[str, jax.Array], names: Names, *, complete: bool = True
+) -> Any:
     """The value that `encode` wrote.
 
-    Nothing is called on the way but `__check_init__` of the classes that are named. Messages of
-    errors begin with the place.
+    Nothing is called on the way but `__check_init__` of the classes that are named, and not that
+    unless the arrays are `complete`, with values. Messages of errors begin with the place.
 
     **Raises:** `ValueError` for anything that `encode` does not write.
     """
     left = dict(arrays)
-    value = _decode(tree, left, names, "")
+    value = _decode(tree, left, names, complete, "")
     if left:
         raise ValueError(f"it holds arrays that belong nowhere, {listing(left)}.")
     return value
 
 
-def _decode(tree: Any, left: dict[str, np.ndarray], names: Names, place: str) -> Any:
+def _decode(tree: Any, left: dict[str, jax.Array], names: Names, complete: bool, place: str) -> Any:
     def inner(tree: Any, key: Any) -> Any:
-        return _decode(tree, left, names, f"{place}.{key}" if place else str(key))
+        return _decode(tree, left, names, complete, f"{place}.{key}" if place else str(key))
 
     if tree is None or isinstance(tree, (bool, int, float, str)):
         return tree
@@ -103,7 +119,7 @@ def _decode(tree: Any, left: dict[str, np.ndarray], names: Names, place: str) ->
         raise ValueError(f"{where!r} is not a structure.")
     match tree:
         case {"array": str(key)} if len(tree) == 1 and key in left:
-            return jnp.array(left.pop(key), copy=True)
+            return left.pop(key)
         case {"float": "inf" | "-inf" | "nan" as text} if len(tree) == 1:
             return float(text)
         case {"tuple": list(items)} if len(tree) == 1:
@@ -130,11 +146,11 @@ def _decode(tree: Any, left: dict[str, np.ndarray], names: Names, place: str) ->
         case {"class": name, "fields": dict(given)} if len(tree) == 2:
             cls = names.find(name)
             values = {key: inner(item, key) for key, item in given.items()}
-            return _instance(cls, values, where)
+            return _instance(cls, values, complete, where)
     raise ValueError(f"{where!r} is not a structure of this format.")
 
 
-def _instance(cls: Any, values: dict[str, Any], where: str) -> Any:
+def _instance(cls: Any, values: dict[str, Any], complete: bool, where: str) -> Any:
     if not isinstance(cls, type) or not (issubclass(cls, eqx.Module) or hasattr(cls, "_fields")):
         raise ValueError(f"{where!r} is said to be a {cls}, which is no class of modules.")
     expected = _field_names(cls)
@@ -144,7 +160,7 @@ def _instance(cls: Any, values: dict[str, Any], where: str) -> Any:
             f"{listing(values)}."
         )
     for key, hint in hints(cls).items():
-        if key in values and not fits(values[key], hint):
+        if key in values and not (fits(values[key], hint) or _stands_in(values[key], cls)):
             raise ValueError(
                 f"{where!r}, a {cls.__name__}, cannot have {key} = {describe(values[key])}."
             )
@@ -155,9 +171,15 @@ def _instance(cls: Any, values: dict[str, Any], where: str) -> Any:
     for key, value in values.items():
         object.__setattr__(module, key, value)
     for base in reversed(cls.__mro__):
-        if "__check_init__" in vars(base):
+        if complete and "__check_init__" in vars(base):
             vars(base)["__check_init__"](module)
     return module
+
+
+def _stands_in(value: Any, cls: Any) -> bool:
+    """Whether this may be where another library says otherwise: its marker, or a user's layer."""
+    layer = isinstance(value, eqx.Module) and not is_checked(type(value))
+    return is_marker(value) or layer and not is_own(cls)
 
 
 def _field_names(cls: Any) -> list[str]:
