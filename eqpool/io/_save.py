@@ -63,7 +63,11 @@ def save(
     # A single entry: safetensors writes several in any order, and equal networks shall make equal
     # files.
     metadata = {ENTRY: json.dumps(entry, allow_nan=False)}
-    replace(os.fsdecode(path), safetensors.save(arrays, metadata))
+    try:
+        content = safetensors.save(arrays, metadata)
+    except extra("safetensors", "save").SafetensorError as error:  # of an older version
+        raise TypeError(f"eqpool.save: {error}; a newer safetensors may write it.") from None
+    replace(os.fsdecode(path), content)
 
 
 def load(path: str | os.PathLike[str], *, known: Mapping[str, Any] | None = None) -> Any:
