@@ -20,7 +20,7 @@ def hints(cls: type) -> dict[str, Any]:
         return {}
     try:
         return typing.get_type_hints(cls)
-    except NameError:  # imported for type checkers only
+    except (NameError, AttributeError):  # imported for type checkers only
         return {}
 
 

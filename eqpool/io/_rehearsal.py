@@ -47,7 +47,8 @@ def _try_module(module: AbstractModule) -> None:
     failure = None
     for steps in _STEPS:
         try:
-            eqx.filter_eval_shape(lambda m, x: m.evolve(x), module, _input(module, steps))
+            with jax.disable_jit(False):  # without it, loops need values
+                eqx.filter_eval_shape(lambda m, x: m.evolve(x), module, _input(module, steps))
         except Exception as error:
             failure = failure or error
         else:

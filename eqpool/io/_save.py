@@ -33,19 +33,22 @@ def save(
     One file in the format of [safetensors](https://github.com/huggingface/safetensors): arrays as
     they are, and beside them, in its header, the structure as JSON: classes and functions by name,
     roles and families, initial values, solvers, states. It is written whole or not at all: what
-    stood under `path` before stays until the new file is complete. Needs the extra `save`.
+    stood under `path` before stays until the new file is complete. Threads and processes may save
+    to one path at once. Needs the extra `save`.
 
     **Arguments:**
 
-    - `path`: where to. Customary is the ending `.safetensors`.
+    - `path`: where to, as `open` takes it. Customary is the ending `.safetensors`. An existing file
+        keeps its mode; a symbolic link stays, and the file that it leads to is replaced.
     - `model`: a module, or lists, tuples and dictionaries of them. Ensembles and batched states
-        are saved as they are.
+        are saved as they are; arrays of NumPy come back as arrays of JAX.
     - `known`: names for classes and functions of your own, as `{"Mine": Mine}`; those of eqpool,
         diffrax, `equinox.nn`, `jax.nn` and element-wise ones of `jax.numpy` have names.
 
-    **Raises:** `TypeError`, naming the place, for a function or class without a name, and for
-    anything else that is no part of a network; `ValueError` for a module that contradicts its
-    declaration, as one half of a partition.
+    **Raises:** `TypeError`, naming the place, for a function or class without a name, for dtypes
+    below 8 bits, float8 and complex128, and for anything else that is no part of a network;
+    `ValueError` for a module that contradicts its declaration or cannot run, and for one half of a
+    partition; `OSError`, naming `path`, for what the file system refuses.
 
     !!! example
 
@@ -74,24 +77,27 @@ def load(path: str | os.PathLike[str], *, known: Mapping[str, Any] | None = None
     """Reads a network that [`eqpool.save`][] wrote, to the bit.
 
     Safe on files from anywhere: a file can name what has a name at `save`, and what you hand over,
-    and nothing else; nothing is imported or unpickled, and every value is checked against what its
-    class declares. Needs the extra `save`.
+    and nothing else; nothing is imported or unpickled. Shapes, dtypes and fields are checked
+    against what their classes declare before any array is read, and a run is traced, so that the
+    first one does not fail because of the file. (Not with classes and functions of your own, which
+    may need what only you know.)
 
     **Arguments:**
 
     - `path`: the file.
     - `known`: the classes and functions of your own that the file may name, as given to `save`.
 
-    **Raises:** `ValueError` that says what is wrong, for a file that is truncated, foreign, of a
-    newer format, or that contradicts itself, and for double precision without
-    `jax_enable_x64`; `FileNotFoundError` if there is none.
+    **Raises:** `ValueError` that says what is wrong, for a file that is truncated, foreign, of
+    another format, or that contradicts itself, and for double precision without
+    `jax_enable_x64`; `OSError` of the file system, as `FileNotFoundError` if there is none, and for
+    a folder, a pipe or a device.
     """
     path = os.fsdecode(path)
     names = Names(known)
     with opened(path) as file:
         try:
             text, entries = read_header(file)
-        except (ValueError, LookupError, TypeError, RecursionError) as error:
+        except (ValueError, LookupError, TypeError, RecursionError, MemoryError) as error:
             raise ValueError(
                 f"{path}: is no file of eqpool.save, or has been cut short ({error})."
             ) from None

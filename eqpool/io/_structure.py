@@ -177,9 +177,12 @@ def _instance(cls: Any, values: dict[str, Any], complete: bool, where: str) -> A
 
 
 def _stands_in(value: Any, cls: Any) -> bool:
-    """Whether this may be where another library says otherwise: its marker, or a user's layer."""
+    """Whether this may be where another library says otherwise, as a user's layer for an array.
+
+    A run shows whether it may.
+    """
     layer = isinstance(value, eqx.Module) and not is_checked(type(value))
-    return is_marker(value) or layer and not is_own(cls)
+    return is_marker(value) or not is_own(cls) and (layer or isinstance(value, jax.Array))
 
 
 def _field_names(cls: Any) -> list[str]:

@@ -1,0 +1,304 @@
+"""What `save` takes, and what `load` hands over: networks that run."""
+
+import json
+import tracemalloc
+
+import diffrax
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import eqpool
+from tests.helpers import small_net
+from tests.io.networks import forged
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "net.safetensors"
+
+
+def rate():
+    return eqpool.RateJax(3, has_rec=True, rng_key=0)
+
+
+def tried(path, model):
+    """The model, saved and loaded."""
+    eqpool.save(path, model)
+    return eqpool.load(path)
+
+
+def same(one, other):
+    return jax.tree.structure(one) == jax.tree.structure(other) and eqx.tree_equal(one, other)
+
+
+# What a model may hold
+
+
+def test_numpy_leaves(path):
+    assert same(tried(path, jax.tree.map(np.asarray, small_net())), small_net())
+    doubled = eqx.tree_at(lambda mod: mod.w_rec, rate(), 2 * np.asarray(rate().w_rec, float))
+    found = tried(path, doubled).w_rec
+    assert found.dtype == jnp.float32 and np.array_equal(found, 2 * rate().w_rec)
+    for dt in (2e-3, np.float32(2e-3), np.float64(2e-3), np.asarray(2e-3)):
+        slower = eqx.tree_at(lambda mod: mod.dt, rate(), dt)
+        assert same(tried(path, slower), eqx.tree_at(lambda mod: mod.dt, rate(), jnp.array(2e-3)))
+    assert tried(path, {"a": np.arange(3), "b": np.float64(0.1)})["b"] == 0.1
+    with pytest.raises(TypeError, match=r"'a' is int64\[1\], whose values need double precision"):
+        eqpool.save(path, {"a": np.array([2**40])})
+    with pytest.raises(TypeError, match="'a' is <U1.1., which a file cannot hold"):
+        eqpool.save(path, {"a": np.array(["x"])})
+
+
+@pytest.mark.parametrize("half", [0, 1])
+@pytest.mark.parametrize("make", [small_net, rate])
+def test_half_of_a_partition(make, half, path):
+    with pytest.raises(ValueError, match=r"one half of a partition.*`eqpool.combine\(trainable"):
+        eqpool.save(path, [eqpool.partition(make(), "weights")[half]])
+
+
+@pytest.mark.parametrize("dtype", ["float8_e4m3fn", "float8_e5m2", "float4_e2m1fn", "int4"])
+def test_kinds_that_no_file_holds(dtype, path):
+    small = eqx.tree_at(lambda mod: mod.w_rec, rate(), rate().w_rec.astype(dtype))
+    with pytest.raises(TypeError, match=rf"'w_rec' is {dtype}\[3,3\].* `x.astype\(jnp.float32\)`"):
+        eqpool.save(path, small)
+
+
+def test_names_that_read_alike(path):
+    names = {"a.b": 1.0, "a": {"b": 2.0}, "a.b'": 3.0, "__metadata__": 4.0, "": 5.0}
+    tree = jax.tree.map(jnp.asarray, names)
+    assert same(tried(path, tree), tree)
+    nested = {"a": {"b": jnp.zeros(1)}, "a.b": jnp.ones(1)}
+    assert same(tried(path, nested), nested)
+
+
+def test_what_does_not_run_is_not_saved(path):
+    path.write_bytes(b"before")
+    with pytest.raises(ValueError, match="InstantJax: cannot run: .*could not be loaded"):
+        eqpool.save(path, eqpool.Instant(3, jax.nn.one_hot))
+    assert path.read_bytes() == b"before"
+
+
+class Shift(eqx.Module):
+    """Checks values when it is built, and runs only where `units` is mapped."""
+
+    by: jax.Array
+
+    def __check_init__(self):
+        if not self.by > 0:
+            raise ValueError("Shift: by must be positive")
+
+    def __call__(self, x):
+        return x + self.by + jax.lax.psum(1.0, "units")
+
+
+def test_parts_of_ones_own_are_not_tried(path):
+    net = eqpool.Instant(2, Shift(jnp.ones(())))
+    eqpool.save(path, net, known={"Shift": Shift})
+    assert same(eqpool.load(path, known={"Shift": Shift}), net)
+
+
+LAYERS = {
+    "dropout": eqx.nn.Dropout(0.5),
+    "dropout of an array": eqx.nn.Dropout(jnp.asarray(0.5)),
+    "one step": eqx.nn.LayerNorm(3),
+    "a user's way of mapping": eqx.nn.Lambda(eqx.nn.Linear(3, 3, key=jax.random.key(0))),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers_that_need_something_else_to_run(name, path):
+    net = eqpool.Instant(3, LAYERS[name])
+    assert same(tried(path, net), net)
+
+
+def test_solvers_where_jit_is_off(path, good):
+    path.write_bytes(good)
+    with jax.disable_jit():
+        assert eqpool.load(path).shape == (3,)
+
+
+def test_low_rank_weights_of_ones_own(path):
+    layer = eqx.tree_at(
+        lambda layer: layer.weight, LAYERS["a user's way of mapping"].fn, Shift(jnp.ones(()))
+    )
+    net, known = eqpool.Instant(3, layer), {"Shift": Shift}
+    eqpool.save(path, net, known=known)
+    assert same(eqpool.load(path, known=known), net)
+
+
+def test_batched_states_and_ensembles_of_them(path):
+    ensemble = jax.tree.map(lambda x: jnp.stack([x, 2 * x, 3 * x]), rate())
+    for lead in ((2,), (3, 2)):
+        net = ensemble if len(lead) == 2 else rate()
+        state = {"x": jnp.ones((*lead, 3)), "rng_key": jnp.zeros((*lead, 2), jnp.uint32)}
+        going = net.set_attributes(state)
+        assert same(tried(path, going), going)
+    some = eqpool.Instant(3, eqx.nn.Lambda(LAYERS["one step"]))
+    stacked = jax.tree.map(lambda x: jnp.stack([x, x]), [ensemble, some])[0]
+    assert same(tried(path, stacked), stacked)
+
+
+def test_any_precision_that_runs(path, x64):
+    half = jax.tree.map(lambda x: x.astype(jnp.float16) if eqx.is_inexact_array(x) else x, rate())
+    assert same(tried(path, half), half)
+    double = rate()
+    with jax.enable_x64(False):
+        eqpool.save(path, double)
+    assert same(eqpool.load(path), double)
+
+
+# Files that contradict themselves
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory):
+    path = tmp_path_factory.mktemp("good") / "net.safetensors"
+    controller = diffrax.PIDController(rtol=1e-4, atol=1e-4)
+    solver = eqpool.Diffrax(diffrax.Kvaerno3(), stepsize_controller=controller)
+    eqpool.save(path, eqpool.RateJax(3, has_rec=True, rng_key=0, solver=solver))
+    return path.read_bytes()
+
+
+def refused(path, match):
+    with pytest.raises(ValueError, match=match) as raised:
+        eqpool.load(path)
+    assert str(path) in str(raised.value)
+
+
+WRONG_FIELDS = {
+    "a tolerance": ("stepsize_controller", "rtol", "small"),
+    "a norm": ("stepsize_controller", "norm", "max"),
+    "a switch": ("stepsize_controller", "force_dtmin", "yes"),
+    "a number of steps": ("solver", "root_find_max_steps", 1.5),
+    "a way of scanning": ("solver", "scan_kind", "quick"),
+    "a root finder": ("solver", "root_finder", None),
+    "a root finder of another kind": (
+        "solver", "root_finder", {"class": "lineax.LU", "fields": {}}
+    ),
+    "a list, which has no hash": ("stepsize_controller", "dtmax", {"list": [1]}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG_FIELDS)
+def test_fields_of_solvers(name, good, path):
+    part, field, value = WRONG_FIELDS[name]
+
+    def change(structure, arrays):
+        structure["fields"]["solver"]["fields"][part]["fields"][field] = value
+
+    forged(path, good, change)
+    refused(path, f"cannot have {field} = ")
+
+
+def test_values_that_only_a_run_shows(path):
+    eqpool.save(path, eqpool.RateJax(3, rng_key=0, solver=eqpool.Diffrax(diffrax.Heun())))
+    good = path.read_bytes()
+    for substeps in (-2, 10**400):
+        forged(path, good, lambda s, a, n=substeps: s["fields"]["solver"]["fields"].update(
+            substeps=n))  # fmt: skip
+        refused(path, "cannot run")
+
+
+def test_weights_of_layers(path):
+    layer = eqx.nn.Lambda(eqx.nn.MLP(3, 3, 4, 1, key=jax.random.key(0)))
+    eqpool.save(path, eqpool.Instant(3, layer))
+    good = path.read_bytes()
+
+    def change(structure, arrays):
+        name = next(name for name in arrays if name.endswith("layers.1.weight"))
+        arrays[name] = np.ones((3, 5), np.float32)
+
+    forged(path, good, change)
+    refused(path, "InstantJax: cannot run: ")
+
+
+def test_states_of_different_batches(good, path):
+    def change(structure, arrays):
+        arrays["x"] = np.ones((4, 3), np.float32)
+        arrays["rng_key"] = np.ones((5, 2), np.uint32)
+
+    forged(path, good, change)
+    refused(path, "cannot run: .*batch size")
+
+
+def with_header(path, change, size=None):
+    """The file at `path` with another header, and a length that fits it or not."""
+    content = path.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    change(header)
+    text = json.dumps(header).encode()
+    with open(path, "wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text + content[8 + length :])
+        if size is not None:
+            file.truncate(8 + len(text) + size)
+
+
+WRONG_HEADERS = {
+    "a dtype of eight bits": (lambda x: x.update(dtype="F8_E4M3"), "is of the kind 'F8_E4M3'"),
+    "a dtype of four bits": (lambda x: x.update(dtype="F4"), "is of the kind 'F4'"),
+    "no dtype": (lambda x: x.update(dtype=3), "is no array"),
+    "a shape of text": (lambda x: x.update(shape=["3"]), "an impossible shape"),
+    "a shape below zero": (lambda x: x.update(shape=[-3, -1]), "an impossible shape"),
+    "a shape beyond all": (lambda x: x.update(shape=[2**62, 2**62]), "another size than its"),
+    "many axes": (lambda x: x.update(shape=[1] * 99 + [3]), "an impossible shape"),
+    "another shape": (lambda x: x.update(shape=[4]), "another size than its shape"),
+    "another place": (lambda x: x.update(data_offsets=[1, 13]), "another size than its shape"),
+    "a place below zero": (lambda x: x.update(data_offsets=[-12, 0]), "is no array"),
+    "something more": (lambda x: x.update(more=1), "is no array"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_HEADERS)
+def test_headers(name, good, path):
+    change, message = WRONG_HEADERS[name]
+    path.write_bytes(good)
+    with_header(path, lambda header: change(header["tau"]))
+    refused(path, "has been cut short .*" + message)
+
+
+def test_lengths_of_headers(good, path):
+    for length in (0, 1, len(good) - 7, 10**8 + 1, 2**63, 2**64 - 1):
+        path.write_bytes(length.to_bytes(8, "little") + good[8:])
+        refused(path, "has been cut short")
+
+
+def test_nothing_large_is_read_before_it_is_checked(good, path):
+    """Files without content, that claim gigabytes."""
+    size = 2**31
+
+    def too_many(header):
+        end = max(x["data_offsets"][1] for n, x in header.items() if n != "__metadata__")
+        places = [end, end + size]
+        header["more"] = {"dtype": "F32", "shape": [size // 4], "data_offsets": places}
+        return end + size
+
+    def wrong_shape(header):
+        names = [n for n in header if n != "__metadata__"]
+        last = max(names, key=lambda n: header[n]["data_offsets"][1])
+        start = header[last]["data_offsets"][0]
+        header[last] |= {"shape": [size // 4], "data_offsets": [start, start + size]}
+        return start + size
+
+    for change, message in ((too_many, "belong nowhere, 'more'"), (wrong_shape, "shape|is float")):
+        path.write_bytes(good)
+        total = []
+        with_header(path, lambda header, f=change, t=total: t.append(f(header)))
+        with open(path, "r+b") as file:
+            header = 8 + int.from_bytes(file.read(8), "little")
+            file.truncate(header + total[0])
+        tracemalloc.start()
+        try:
+            refused(path, message)
+            assert tracemalloc.get_traced_memory()[1] < 2**26
+        finally:
+            tracemalloc.stop()
+
+
+def test_what_is_loaded_can_be_donated(path):
+    net = tried(path, rate())
+    stepped = eqx.filter_jit(lambda mod: jax.tree.map(lambda x: x + x, mod), donate="all")(net)
+    assert same(stepped, jax.tree.map(lambda x: x + x, rate()))
