@@ -6,7 +6,15 @@ from typing import Any, TypeAlias
 
 from .._errors import describe, extra, listing
 from .._sparse import SparseWeights
-from ._nodes import AbstractNeurons, AbstractNode, AliasConnection, Input, LinearWeights, Output
+from ._nodes import (
+    AbstractNeurons,
+    AbstractNode,
+    AliasConnection,
+    Input,
+    LinearWeights,
+    Output,
+    RateNeurons,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,9 +124,11 @@ def _fold_recurrence(parts: dict[str, Block], graph: Any) -> tuple[dict[str, Blo
             continue
         weights, sizes = part.node.weights, (neurons.node.size_out, neurons.node.size_in)
         if part.node.biases is not None:
+            # A bias of its own may act elsewhere than the input does: behind a synapse.
+            where = "" if isinstance(neurons.node, RateNeurons) else "es of the weights in front"
             raise ValueError(
                 f"The recurrent weights {name!r} of {target!r} have biases, which recurrent "
-                f"weights cannot have; add them to the bias of {target!r}."
+                f"weights cannot have; add them to the bias{where} of {target!r}."
             )
         if weights.shape != sizes:
             raise ValueError(

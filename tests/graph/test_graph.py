@@ -163,6 +163,14 @@ BAD = {
         ValueError,
         "recurrent weights 'rec' of 'n' have biases.*add them to the bias of 'n'",
     ),
+    "recurrent biases around a synapse": (
+        lambda: wired(
+            *THROUGH, ("n", "rec"), ("rec", "n"), n=eg.ExponentialSynapses((2,)),
+            rec=eg.LinearWeights(jnp.eye(2), jnp.ones(2)),
+        ),
+        ValueError,
+        "'rec' of 'n' have biases.*add them to the biases of the weights in front of 'n'",
+    ),
     "recurrent weights of another size": (
         lambda: wired(
             *THROUGH, ("n", "rec"), ("rec", "n"), n=N, rec=eg.LinearWeights(jnp.ones((2, 3)))
