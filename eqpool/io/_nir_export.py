@@ -2,9 +2,10 @@
 
 from typing import Any
 
+import jax
 import numpy as np
 
-from .._errors import extra
+from .._errors import describe, extra, is_concrete
 from .._models import Threshold
 from .._models.instant import identity
 from .._module import AbstractModule
@@ -22,8 +23,14 @@ from ..graph import (
 from ._nir_reader import check_discretisation, Discretisation, FORGETFUL
 
 
+_WRITTEN = (
+    "to_nir writes Linear, LIF with one synapse per neuron, ExpSyn, ExpSmooth without a function, "
+    "and Instant with a Threshold, in Sequential, FFwdStack and Residual."
+)
+
+
 def to_nir(module: AbstractModule, *, discretisation: Discretisation = "exponential") -> Any:
-    r"""A network as a graph of NIR, for `nir.write(path, graph)` and other frameworks.
+    r"""Describes a network as a graph of NIR, for `nir.write(path, graph)` and other frameworks.
 
     NIR describes differential equations, so that each node says what its module approximates:
 
@@ -50,8 +57,9 @@ def to_nir(module: AbstractModule, *, discretisation: Discretisation = "exponent
 
     **Returns:** a `nir.NIRGraph`.
 
-    **Raises:** `ValueError`, naming the module, for what NIR cannot express: other models,
-    noise, several synapses on a neuron, other functions.
+    **Raises:** `ValueError`, naming the module, for what NIR has no node for: other models
+    (`RateJax`, `DynapSim`, `AdExLIF`, `Softmax`), noise, several synapses on a neuron, other
+    functions. `TypeError` for what is no module, and inside `jit`, `grad` or `vmap`.
 
     !!! example
 
@@ -67,6 +75,13 @@ def to_nir(module: AbstractModule, *, discretisation: Discretisation = "exponent
     """
     nir = extra("nir", "nir")
     check_discretisation("to_nir", discretisation)
+    if not hasattr(module, "as_graph"):
+        raise TypeError(f"to_nir takes a module of eqpool; got {describe(module)}.")
+    if not all(map(is_concrete, jax.tree.leaves(module))):
+        raise TypeError(
+            "to_nir writes the values of a module, which do not exist inside jit, grad or vmap; "
+            "call it outside."
+        )
     graph = module.as_graph().copy()
     for name, data in list(graph.nodes(data=True)):
         node = data["node"]
@@ -100,9 +115,9 @@ def _converted(nir: Any, name: str, node: Any) -> Any:
             return _cuba_lif(nir, name, node)
         case ExponentialSynapses():
             _no_noise(name, node)
-            return _leaky(nir, name, node, before_decay=True)
+            return _leaky(nir, node, before_decay=True)
         case ExponentialFilter(activation_fun=function) if function is identity:
-            return _leaky(nir, name, node, before_decay=False)
+            return _leaky(nir, node, before_decay=False)
         case InstantFunction() if node.function is identity:
             return nir.Scale(np.ones(node.n_out))
         case InstantFunction(function=Threshold() as function):
@@ -111,7 +126,7 @@ def _converted(nir: Any, name: str, node: Any) -> Any:
             raise ValueError(
                 f"NIR has no node for the function of {name!r}; it has one for `eqpool.Threshold`."
             )
-    raise ValueError(f"NIR has no node for {name!r}, {node}.")
+    raise ValueError(f"NIR has no node for {name!r}, {node}. {_WRITTEN}")
 
 
 def _dense(weights: Any) -> np.ndarray:
@@ -125,40 +140,30 @@ def _cuba_lif(nir: Any, name: str, node: LIFNeurons) -> Any:
     if node.size_in != n:
         raise ValueError(
             f"NIR has no node for {name!r}, {node}: its neurons have one synapse each, these "
-            f"{node.size_in // n}."
+            f"{node.size_in // n}. {_WRITTEN}"
         )
     dt = float(np.asarray(node.dt))
-    tau_mem, tau_syn = _each(node.tau_mem, n), _each(node.tau_syn, n)
-    a_mem, a_syn = np.exp(-dt / tau_mem), np.exp(-dt / tau_syn)
+    tau_mem, tau_syn, bias = (_each(x, n) for x in (node.tau_mem, node.tau_syn, node.bias))
+    lost, left_syn = -np.expm1(-dt / tau_mem), np.exp(-dt / tau_syn)
     common: dict[str, Any] = dict(
         v_threshold=_each(node.threshold, n),
         metadata={"dt": dt, "max_spikes_per_dt": float(np.asarray(node.max_spikes_per_dt))},
     )
-    forgetful = np.allclose(a_syn, FORGETFUL, rtol=1e-4, atol=0.0)
-    if np.all(a_mem == 1.0) and forgetful and not np.any(np.asarray(node.bias)):
-        return nir.IF(r=a_syn / dt, **common)
-    if np.any(a_mem == 1.0):
-        raise ValueError(
-            f"NIR has no node for {name!r}, {node}: it has neurons that never leak only without "
-            "a synapse and a bias."
-        )
-    v_leak = _each(node.bias, n) / (1 - a_mem)
-    if forgetful:
-        return nir.LIF(tau=tau_mem, r=a_syn / (1 - a_mem), v_leak=v_leak, **common)
-    r = a_syn / ((1 - a_syn) * (1 - a_mem))
-    return nir.CubaLIF(tau_mem=tau_mem, tau_syn=tau_syn, r=r, v_leak=v_leak, **common)
+    v_leak = bias / lost
+    if not np.allclose(left_syn, FORGETFUL, rtol=1e-4, atol=0.0):
+        r = left_syn / (-np.expm1(-dt / tau_syn) * lost)
+        return nir.CubaLIF(tau_mem=tau_mem, tau_syn=tau_syn, r=r, v_leak=v_leak, **common)
+    if np.all(1.0 - lost == 1.0) and not np.any(bias):
+        return nir.IF(r=left_syn / dt, **common)
+    return nir.LIF(tau=tau_mem, r=left_syn / lost, v_leak=v_leak, **common)
 
 
-def _leaky(
-    nir: Any, name: str, node: ExponentialSynapses | ExponentialFilter, before_decay: bool
-) -> Any:
+def _leaky(nir: Any, node: ExponentialSynapses | ExponentialFilter, before_decay: bool) -> Any:
     dt, tau = float(np.asarray(node.dt)), _each(node.tau, node.size_out)
-    a = np.exp(-dt / tau)
-    if np.all(a == 1.0):
+    left, lost = np.exp(-dt / tau), -np.expm1(-dt / tau)
+    if np.all(left == 1.0):
         return nir.I(r=np.full_like(tau, 1 / dt), metadata={"dt": dt})
-    if np.any(a == 1.0):
-        raise ValueError(f"NIR has no node for {name!r}, {node}: some of it decays, some does not.")
-    r = (a if before_decay else 1.0) / (1 - a)
+    r = (left if before_decay else 1.0) / lost
     return nir.LI(tau=tau, r=r, v_leak=np.zeros_like(tau), metadata={"dt": dt})
 
 

@@ -3,7 +3,6 @@
 import os
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from .._attribute import Constant
@@ -22,8 +21,10 @@ from ..graph import (
     Output,
     Wiring,
 )
-from ._nir_normal import normalised
+from ._nir_file import read_file
+from ._nir_normal import normalised, unused
 from ._nir_reader import check_discretisation, Discretisation, FORGETFUL, LASTING, Reader
+from ._nir_values import note
 
 
 def from_nir(
@@ -31,8 +32,9 @@ def from_nir(
     dt: float | None = None,
     *,
     discretisation: Discretisation = "exponential",
+    max_bytes: int | None = None,
 ) -> AbstractModule:
-    r"""A network from a graph of NIR, or a file of one.
+    r"""Builds a network from a graph of NIR, or from a file of one.
 
     NIR describes differential equations; how they are stepped is a choice. With `"exponential"`
     steps, $v \leftarrow a v + (1 - a)(v_{leak} + R I)$ with $a = e^{-dt/\tau}$, exact for constant
@@ -44,40 +46,42 @@ def from_nir(
     synapse that forgets within a step) and `IF` (a membrane that never does) [`eqpool.LIFJax`][];
     `LI` and `I` [`eqpool.ExpSynJax`][], and `CubaLI` two of these; `Threshold` an
     [`eqpool.Threshold`][]. Resistances and input weights go into the weights in front, recurrent
-    ones too. Graphs inside the graph are unpacked, what only hands on is left out (`Identity`, a
-    `Flatten` to one axis, a `Delay` of 0), and edges around other nodes become
-    [`eqpool.Residual`][]. Other than in NIR, a spike takes the threshold from the membrane
-    potential, where NIR sets it to zero.
+    ones too. The bias of recurrent weights goes into the bias of the neurons, or, where a synapse
+    filters it, into that of the weights in front. Graphs inside the graph are unpacked, what only
+    hands on is left out (`Identity`, a `Flatten` to one axis, a `Delay` of 0), and edges around
+    other nodes become [`eqpool.Residual`][]. Other than in NIR, a spike takes the threshold from
+    the membrane potential, where NIR sets it to zero.
+
+    A node with one value for each of its fields has as many channels as lead to it. Types that
+    `nir` infers are not needed, and not checked.
+
+    A file is checked before its arrays are read: every value must lie in the file itself, not
+    behind a link or in external storage, and fit into `max_bytes`.
 
     **Arguments:**
 
     - `source`: a path, or a `nir.NIRGraph`. Needs the extra `nir`.
     - `dt`: time step, s. Default: what [`eqpool.to_nir`][] has noted.
     - `discretisation`: `"exponential"` (default) or `"euler"`.
+    - `max_bytes`: the most memory that the arrays of a file may take together, and any one that is
+        made in reading, such as the dense weights of a `Scale`, bytes. Default: for a file, 256 MiB
+        or 32 times its size, whichever is more; 1 GiB for what is made.
 
     **Raises:** `ValueError`, naming the node, for what eqpool has no module for: other nodes, a
-    reset to other than zero, recurrent biases, wiring that is neither row nor residual block; for
-    a file that is broken; and without a `dt`. `TypeError` for what is no graph,
-    `FileNotFoundError` where there is none.
+    reset to other than zero, wiring that is neither row nor residual block, a graph inside itself;
+    for edges to nodes that do not exist; for values that are not finite, or not positive where they
+    must be; for more memory than `max_bytes`; for what is no regular file, or a broken one; and
+    without a `dt`. `TypeError` for what is no graph, and for values that are no numbers;
+    `FileNotFoundError` for a path that does not exist.
     """
     nir = extra("nir", "nir")
     check_discretisation("from_nir", discretisation)
-    graph = _read(nir, source) if isinstance(source, (str, os.PathLike)) else source
+    is_path = isinstance(source, (str, os.PathLike))
+    graph = read_file(nir, source, max_bytes) if is_path else source
     if not isinstance(graph, nir.NIRGraph):
         raise TypeError(f"from_nir takes a path or a nir.NIRGraph; got {describe(source)}.")
     nodes, edges = normalised(nir, graph)
-    return from_graph(_wired(Reader(nir, nodes, edges, dt, discretisation)))
-
-
-def _read(nir: Any, path: str | os.PathLike[str]) -> Any:
-    try:
-        return nir.read(path)
-    except FileNotFoundError:
-        raise
-    except Exception as error:  # whatever stumbles over what is in the file
-        raise ValueError(
-            f"from_nir: {os.fspath(path)!r} cannot be read as a file of NIR: {error}"
-        ) from error
+    return from_graph(_wired(Reader(nir, nodes, edges, dt, discretisation, max_bytes)))
 
 
 def _wired(reader: Reader) -> Any:
@@ -111,23 +115,25 @@ def _scale_inputs(
     for source in into:
         node = converted[source]
         if isinstance(node, LinearWeights) and (reader.is_recurrent(source) or alone):
+            reader.check_sizes(source, name)
             biases = None if node.biases is None else np.asarray(node.biases) * gain
             if source in forward and np.any(offset):
                 biases = offset if biases is None else biases + offset
-            converted[source] = _weights(np.asarray(node.weights) * gain, biases)
+            converted[source] = _weights(reader, name, np.asarray(node.weights) * gain, biases)
             forward = [a for a in forward if a != source]
     if forward:
-        between = f"{name}.gain"
-        converted[between] = _weights(np.diag(gain), offset if np.any(offset) else None)
+        between = unused(f"{name}.gain", converted)
+        diagonal = reader.diagonal(name, np.broadcast_to(gain, (reader.size(name),)))
+        biases = np.broadcast_to(offset, (len(diagonal),)) if np.any(offset) else None
+        converted[between] = _weights(reader, name, diagonal, biases)
         reader.edges[:] = [
             (a, between) if b == name and a in forward else (a, b) for a, b in reader.edges
         ] + [(between, name)]
 
 
-def _weights(weights: np.ndarray, biases: np.ndarray | None) -> LinearWeights:
-    dtype = jnp.result_type(float)
+def _weights(reader: Reader, name: str, weights: Any, biases: Any = None) -> LinearWeights:
     return LinearWeights(
-        jnp.asarray(weights, dtype), None if biases is None else jnp.asarray(biases, dtype)
+        reader.cast(name, weights), None if biases is None else reader.cast(name, biases)
     )
 
 
@@ -142,7 +148,7 @@ def _name_aliases(reader: Reader, wiring: Wiring, converted: dict[str, AbstractN
         if networkx.has_path(rest, first, last):
             graph.remove_edge(first, last)
             alias = AliasConnection(converted[first].size_out)
-            (name,) = wiring.add(f"{first}.alias.{last}", alias, (first,))
+            (name,) = wiring.add(unused(f"{first}.alias.{last}", graph), alias, (first,))
             graph.add_edge(name, last)
 
 
@@ -155,70 +161,86 @@ def _converted(reader: Reader, name: str) -> tuple[AbstractNode, np.ndarray, np.
             return Input(reader.size(name)), one, none
         case nir.Output():
             return Output(reader.size(name)), one, none
-        case nir.Affine():
-            silent = reader.is_recurrent(name) and not np.any(node.bias)
-            return _weights(reader.weights(name), None if silent else node.bias), one, none
-        case nir.Linear():
-            return _weights(reader.weights(name), None), one, none
-        case nir.Scale() if node.metadata.get("alias"):
+        case nir.Affine() if not reader.is_recurrent(name):
+            return (
+                _weights(reader, name, reader.weights(name), reader.each(name, "bias")),
+                one,
+                none,
+            )
+        # The bias of recurrent weights is part of what drives the neurons.
+        case nir.Affine() | nir.Linear():
+            return _weights(reader, name, reader.weights(name)), one, none
+        case nir.Scale() if note(node, "alias"):
             return AliasConnection(reader.size(name)), one, none
         case nir.Scale():
-            return _weights(np.diag(reader.each(name, node.scale)), None), one, none
+            diagonal = reader.diagonal(name, reader.each(name, "scale"))
+            return _weights(reader, name, diagonal), one, none
         case nir.Threshold():
-            n = reader.size(name)
-            return InstantFunction(n, n, Threshold(reader.each(name, node.threshold))), one, none
+            n, threshold = reader.size(name), reader.cast(name, reader.each(name, "threshold"))
+            return InstantFunction(n, n, Threshold(threshold)), one, none
         case nir.LI():
-            tau, r, v_leak = (reader.each(name, x) for x in (node.tau, node.r, node.v_leak))
-            a = reader.decay(name, tau)
-            synapses = ExponentialSynapses((len(a),), reader.tau(name, a), dt=reader.step(name))
-            return synapses, r * (1 - a) / a, v_leak * (1 - a) / a
+            left, lost, tau = reader.decay(name, "tau", synaptic=True)
+            synapses = ExponentialSynapses((len(left),), tau, dt=reader.step(name))
+            gain = lost / left
+            return synapses, reader.each(name, "r") * gain, reader.each(name, "v_leak") * gain
         case nir.I():
-            r = reader.each(name, node.r)
-            tau, dt = Constant(LASTING * reader.step(name)), reader.step(name)
-            return ExponentialSynapses((len(r),), tau, dt=dt), r * dt, none
+            r, dt = reader.each(name, "r"), reader.step(name)
+            return ExponentialSynapses((len(r),), Constant(LASTING * dt), dt=dt), r * dt, none
         case nir.CubaLIF():
-            a = reader.decay(name, reader.each(name, node.tau_syn))
-            gain = reader.each(name, node.w_in) * (1 - a) / a
-            neurons, r = _neurons(reader, name, node.tau_mem, reader.tau(name, a))
-            return neurons, gain * r, none
-        case nir.LIF():
-            tau_syn = reader.tau(name, np.asarray(FORGETFUL))
-            neurons, r = _neurons(reader, name, node.tau, Constant(tau_syn))
-            return neurons, r / FORGETFUL, none
-        case nir.IF():
-            tau_syn = reader.tau(name, np.asarray(FORGETFUL))
-            neurons, r = _neurons(reader, name, None, Constant(tau_syn))
+            left, lost, tau_syn = reader.decay(name, "tau_syn", synaptic=True)
+            neurons, r = _neurons(reader, name, "tau_mem", tau_syn[:, None], 0.0)
+            gain = reader.each(name, "w_in") * lost / left * r
+            return neurons, gain, gain * reader.recurrent_bias(name)
+        case nir.LIF() | nir.IF():
+            # Past the synapse, which would not forget all of it.
+            tau_syn = Constant(reader.cast(name, -reader.step(name) / np.log(FORGETFUL)))
+            tau = "tau" if isinstance(node, nir.LIF) else None
+            neurons, r = _neurons(reader, name, tau, tau_syn, reader.recurrent_bias(name))
             return neurons, r / FORGETFUL, none
     raise ValueError(
         f"from_nir: eqpool has no module for the node {name!r}, nir.{type(node).__name__}."
     )
 
 
-def _neurons(reader: Reader, name: str, tau: Any, tau_syn: Any) -> tuple[LIFNeurons, np.ndarray]:
-    """Neurons, and gain of their input; without `tau` they do not leak."""
-    node = reader.nodes[name]
-    if np.any(np.asarray(node.v_reset) != 0.0):
+def _neurons(
+    reader: Reader, name: str, tau: str | None, tau_syn: Any, current: np.ndarray | float
+) -> tuple[LIFNeurons, np.ndarray]:
+    """Neurons under a constant current, and gain of their input; without `tau` they do not leak."""
+    node, dt, r = reader.nodes[name], reader.step(name), reader.each(name, "r")
+    v_reset, threshold = (reader.each(name, field) for field in ("v_reset", "v_threshold"))
+    if np.any(v_reset != 0.0):
         raise ValueError(
-            f"from_nir: the node {name!r} resets to v_reset = {np.ravel(node.v_reset)[0]:.3g}; "
+            f"from_nir: the node {name!r} resets to v_reset = {v_reset[v_reset != 0.0][0]:.3g}; "
             "eqpool's LIF neurons subtract the threshold, which is near a reset to zero."
         )
-    dt, dtype, r = reader.step(name), jnp.result_type(float), reader.each(name, node.r)
-    n = len(r)
+    if not np.all(threshold > 0.0):
+        raise ValueError(
+            f"from_nir: v_threshold of the node {name!r} must be positive; got "
+            f"{np.min(threshold):.3g}."
+        )
     if tau is None:
-        tau_mem, bias, gain = Constant(LASTING * dt), None, r * dt
+        tau_mem, gain, rest = Constant(LASTING * dt), r * dt, 0.0
     else:
-        a = reader.decay(name, reader.each(name, tau))
-        tau_mem, gain = reader.tau(name, a), (1 - a) * r
-        bias = jnp.asarray((1 - a) * reader.each(name, node.v_leak), dtype)
-    if not isinstance(tau_syn, Constant):
-        tau_syn = tau_syn.reshape(n, 1)
+        _, lost, tau_mem = reader.decay(name, tau)
+        gain, rest = lost * r, lost * reader.each(name, "v_leak")
+    bias = gain * current + rest
     neurons = LIFNeurons(
-        (n,),
+        (len(r),),
         tau_mem=tau_mem,
         tau_syn=tau_syn,
-        bias=bias,
-        threshold=jnp.asarray(reader.each(name, node.v_threshold), dtype),
-        max_spikes_per_dt=node.metadata.get("max_spikes_per_dt", 1.0),
+        bias=None if tau is None and not np.any(bias) else reader.cast(name, bias),
+        threshold=reader.cast(name, threshold),
+        max_spikes_per_dt=_most_spikes(name, node),
         dt=dt,
     )
     return neurons, gain
+
+
+def _most_spikes(name: str, node: Any) -> Any:
+    most = note(node, "max_spikes_per_dt", 1.0)
+    if isinstance(most, (str, bytes)) or np.ndim(most):
+        raise TypeError(
+            f"from_nir: max_spikes_per_dt in the metadata of the node {name!r} must be a number; "
+            f"got {describe(most)}."
+        )
+    return most

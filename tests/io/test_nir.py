@@ -345,13 +345,6 @@ NOT_READ = {
         ValueError,
         "'n' resets to v_reset = -0.1",
     ),
-    "recurrent biases": (
-        lambda: eqpool.from_nir(
-            graph_of(RECURRENT, n=leaky(), w=nir.Affine(np.eye(2), np.ones(2))), dt=1e-3
-        ),
-        ValueError,
-        "recurrent weights 'w' of 'n' have biases",
-    ),
     "a step too long": (
         lambda: eqpool.from_nir(graph_of(n=li(5e-4)), dt=1e-3, discretisation="euler"),
         ValueError,
