@@ -1,4 +1,8 @@
-"""Replaces `{{ fields(RateJax) }}` in a page by the table of the fields of that class."""
+"""Fills in pages: tables of fields, and the other names of what they document.
+
+`{{ fields(RateJax) }}` is replaced by the table of the fields of that class. References to
+`eqpool.Rate` lead to what stands under `::: eqpool.RateJax`.
+"""
 
 import re
 from typing import Any
@@ -10,7 +14,15 @@ import eqpool
 
 def on_page_markdown(markdown: str, **kwargs: Any) -> str:
     del kwargs
-    return re.sub(r"\{\{ fields\((\w+)\) \}\}", lambda match: table(match[1]), markdown)
+    markdown = re.sub(r"\{\{ fields\((\w+)\) \}\}", lambda match: table(match[1]), markdown)
+    return re.sub(r"^::: eqpool\.(\w+)$", with_aliases, markdown, flags=re.MULTILINE)
+
+
+def with_aliases(match: re.Match[str]) -> str:
+    """A documented object behind anchors for its other names."""
+    value = getattr(eqpool, match[1])
+    aliases = [name for name, other in vars(eqpool).items() if other is value and name != match[1]]
+    return "".join(f"[](){{#eqpool.{name}}}\n\n" for name in aliases) + match[0]
 
 
 def table(name: str) -> str:
