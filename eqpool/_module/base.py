@@ -259,7 +259,7 @@ class AbstractModule(eqx.Module):
         return reset(self, Parameter)
 
     def timed(
-        self, output_num: int = 0, dt: float | None = None, add_events: bool = True
+        self, output_num: int = 0, dt: float | None = None, add_events: bool = False
     ) -> "eqpool.timed.TimedModule":
         """This module on time series of pynapple, with a clock: [`eqpool.timed.TimedModule`][].
 

@@ -86,7 +86,7 @@ class TimedModule(eqx.Module):
         module: AbstractModule,
         output_num: int = 0,
         dt: float | None = None,
-        add_events: bool = True,
+        add_events: bool = False,
     ):
         """**Arguments:**
 
@@ -94,8 +94,8 @@ class TimedModule(eqx.Module):
         - `output_num`: which output to take; modules of eqpool have one, number 0.
         - `dt`: time step, s, needed where the module has none. Where it has one, this may give
             it exactly (a module holds it in single precision): 1/30000 is no short decimal.
-        - `add_events`: whether input events within one step are counted (`True`, default) or
-            stand for one.
+        - `add_events`: whether input events within one step are counted, or stand for one
+            (`False`, default, as in Rockpool).
 
         **Raises:** `TypeError` for arguments of another kind; `ValueError` for another
         `output_num`, for a `dt` that is missing, contradicts the module or is below 1e-8 s, and

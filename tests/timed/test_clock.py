@@ -86,7 +86,7 @@ def test_double_precision(x64):
 
 def test_records_are_time_series():
     net, series = spiking_net(), poisson(2, 60)
-    output, _, record = net.timed()(series, record=True)
+    output, _, record = net.timed(add_events=True)(series, record=True)
     counts = eqpool.timed.to_events(series).raster(1e-3, 100)
     _, _, arrays = net(counts, record=True)
     assert list(record) == list(arrays)

@@ -51,5 +51,5 @@ def test_exact_spikes_as_a_series():
     found = from_events(spikes, 0.1)
     assert sum(map(len, found.values())) > 2
     raster = spikes.raster(1e-3, 100)
-    again = eqpool.Instant(2).timed(dt=1e-3)(found)[0]
+    again = eqpool.Instant(2).timed(dt=1e-3, add_events=True)(found)[0]
     np.testing.assert_array_equal(again.values, raster)

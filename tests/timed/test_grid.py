@@ -77,7 +77,8 @@ def test_steps_agree_with_events():
     channels = np.array([0, 1, 0, 1, 0, 0, 1])
     expected = eqpool.Events(times, channels, 2).raster(1e-3, 10)
     trains = (times[channels == n] for n in range(2))
-    found, _, _ = eqpool.Instant(2).timed(dt=1e-3)(group(*trains, span=(0.0, 10e-3)))
+    echo = eqpool.Instant(2).timed(dt=1e-3, add_events=True)
+    found, _, _ = echo(group(*trains, span=(0.0, 10e-3)))
     np.testing.assert_array_equal(found.values, expected)
 
 

@@ -49,7 +49,7 @@ def test_names_and_sizes():
 
 def test_repr():
     text = repr(small_net().timed()).splitlines()
-    assert text[0] == "TimedModule(Sequential)  3 -> 2  (dt=0.001, add_events=True)"
+    assert text[0] == "TimedModule(Sequential)  3 -> 2  (dt=0.001, add_events=False)"
     assert "clock" in text[1] and "num_timesteps" in text[1]
     assert text[2].startswith("└── module: Sequential") and "0_LinearJax" in text[3]
 

@@ -15,7 +15,11 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
     rockpool = pytest.importorskip("rockpool")
-    from rockpool.nn.modules import Rate as RockpoolRate, RateJax as RockpoolRateJax
+    from rockpool.nn.modules import (
+        LIFJax as RockpoolLIFJax,
+        Rate as RockpoolRate,
+        RateJax as RockpoolRateJax,
+    )
     from rockpool.timeseries import TSContinuous, TSEvent
 
     logging.disable(logging.NOTSET)
@@ -68,6 +72,26 @@ def test_rasters(seed, add_events):
     series = group(*(times[channels == c] for c in range(3)), span=(0.0, 1.0))
     found, _, _ = eqpool.Instant(3).timed(dt=1e-3, add_events=add_events)(series)
     np.testing.assert_array_equal(found.values, expected)
+
+
+def test_the_default_counts_several_events_as_one():
+    """The numbers of a layer of spiking neurons, whose input Rockpool takes as events."""
+    arguments = dict(tau_mem=10e-3, tau_syn=5e-3, threshold=3.0, dt=1e-3)
+    trains = [[0.0102, 0.0104, 0.0107, 0.0301], [0.0203, 0.0208], []]
+    times = np.sort(np.concatenate(trains))
+    channels = np.array([next(c for c, t in enumerate(trains) if time in t) for time in times])
+    theirs = RockpoolLIFJax(3, spiking_input=True, **arguments).timed()
+    their_series = TSEvent(times, channels, t_start=0.0, t_stop=0.05, num_channels=3)
+    _, their_state, _ = theirs(their_series)
+    ours = eqpool.LIFJax(3, spiking_input=True, **arguments).timed()
+    _, state, _ = ours(group(*trains, span=(0.0, 0.05)))
+    np.testing.assert_allclose(state["module"]["isyn"], their_state["isyn"], rtol=1e-5)
+    _, counted, _ = eqpool.timed.TimedModule(ours.module, add_events=True)(
+        group(*trains, span=(0.0, 0.05))
+    )
+    gained = np.asarray(counted["module"]["isyn"] - state["module"]["isyn"]).ravel()
+    # Two more events in step 10 of 50, one more in step 20, each followed by its own decay.
+    np.testing.assert_allclose(gained, [2 * np.exp(-40 / 5), np.exp(-30 / 5), 0.0], rtol=1e-3)
 
 
 def test_output_events():

@@ -54,7 +54,7 @@ def test_spikes_come_at_the_end_of_their_step():
     series = poisson(2, 60)
     for solver in (None, eqpool.ForwardEuler()):
         mod = eqpool.Sequential(eqpool.Linear((2, 3), rng_key=2), neurons(solver=solver))
-        output, _, _ = mod.timed()(series)
+        output, _, _ = mod.timed(add_events=True)(series)
         raster = np.asarray(mod(eqpool.timed.to_events(series).raster(1e-3, 100))[0])
         assert raster.sum() > 20
         for n in range(3):
@@ -65,7 +65,7 @@ def test_spikes_come_at_the_end_of_their_step():
 def test_agrees_with_evolve_events():
     """One layer: a layer behind it gets its events a step later in `evolve_events`."""
     series, mod = poisson(3, 40), neurons()
-    output, state, _ = mod.timed()(series)
+    output, state, _ = mod.timed(add_events=True)(series)
     events, events_state = mod.evolve_events(eqpool.timed.to_events(series), 0.1)
     expected = eqpool.timed.from_events(events, 0.1)
     assert sum(map(len, output.values())) > 20
@@ -94,9 +94,11 @@ def test_either_kind_goes_into_any_module(module, kind, series):
 def test_empty_channels_and_several_events_in_a_step():
     series = group([0.001, 0.001, 0.0015], [], span=(0.0, 0.003))
     echo = eqpool.Instant(2)
-    np.testing.assert_array_equal(echo.timed(dt=1e-3)(series)[0].values, [[0, 0], [3, 0], [0, 0]])
-    once, _, _ = echo.timed(dt=1e-3, add_events=False)(series)
-    np.testing.assert_array_equal(once.values, [[0, 0], [1, 0], [0, 0]])
+    counted, _, _ = echo.timed(dt=1e-3, add_events=True)(series)
+    np.testing.assert_array_equal(counted.values, [[0, 0], [3, 0], [0, 0]])
+    for once in (echo.timed(dt=1e-3), eqpool.timed.TimedModule(echo, dt=1e-3)):
+        assert once.add_events is False
+        np.testing.assert_array_equal(once(series)[0].values, [[0, 0], [1, 0], [0, 0]])
 
 
 def test_several_spikes_in_a_step_are_several_events():
@@ -171,7 +173,7 @@ def test_one_timed_module_behind_another_hears_it_one_step_late():
     second, _, _ = echo(first)
     assert_same_bits(second.values[1:], first.values[:-1])
     spikes, _, _ = spiking_net().timed()(poisson(2, 60))
-    counts, _, _ = eqpool.Instant(3).timed(dt=1e-3)(spikes)
+    counts, _, _ = eqpool.Instant(3).timed(dt=1e-3, add_events=True)(spikes)
     for n in range(3):
         steps = np.round(spikes[n].t / 1e-3).astype(int)
         np.testing.assert_array_equal(counts.values[:, n], np.bincount(steps, minlength=101)[:100])
