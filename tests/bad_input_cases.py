@@ -22,6 +22,7 @@ from tests.bad_input_events import EVENT_CASES
 from tests.bad_input_operands import OPERAND_CASES
 from tests.bad_input_keys import KEY_CASES
 from tests.bad_input_parallel import PARALLEL_CASES
+from tests.bad_input_rockpool import ROCKPOOL_CASES
 from tests.bad_input_sparse import SPARSE_CASES
 from tests.bad_input_timed import TIMED_CASES
 
@@ -68,16 +69,6 @@ CASES = {
         lambda: network()(jnp.ones((0, 10, 3))),
         ValueError,
         r"is an empty batch \(shape \(0, 10, 3\)\); give at least one element",
-    ),
-    "integer input": (
-        lambda: network()(jnp.ones((10, 3), int)),
-        TypeError,
-        r"must be floating point; got int32\[10,3\]: convert it with `input_data.astype\(float\)`",
-    ),
-    "boolean input": (
-        lambda: network()(np.ones((10, 3), bool)),
-        TypeError,
-        r"must be floating point; got bool\[10,3\]: convert it",
     ),
     "complex input": (
         lambda: network()(1j * jnp.ones((10, 3))),
@@ -380,6 +371,7 @@ CASES |= ADEX_CASES | DYNAPSIM_CASES | EVENT_CASES | PARALLEL_CASES | SPARSE_CAS
 CASES |= TIMED_CASES | OPERAND_CASES
 CASES |= TIMED_CASES
 CASES |= KEY_CASES
+CASES |= ROCKPOOL_CASES | TIMED_CASES
 
 
 def outcome(name: str) -> str:

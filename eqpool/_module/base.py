@@ -112,8 +112,9 @@ class AbstractModule(eqx.Module):
 
         **Arguments:**
 
-        - `input_data`: floating point, `(T, N_in)` or `(B, T, N_in)`. A single channel is
-            broadcast to all `N_in`.
+        - `input_data`: `(T, N_in)` or `(B, T, N_in)`. A single channel is broadcast to all
+            `N_in`. Booleans and integers, as in a raster of spikes, are converted to the
+            floating-point type of the module.
         - `record`: whether to return time series of internal variables. Default `False`.
         - `checkpoint`: whether a gradient saves memory: the run is cut into segments, of which
             the backward pass keeps the state at the start and computes the rest again. `True`
@@ -130,7 +131,7 @@ class AbstractModule(eqx.Module):
         - the record: a nested dictionary of time series `(..., T, N)`; empty unless asked
             for.
 
-        **Raises:** `TypeError` or `ValueError` for input of another dtype or shape, if
+        **Raises:** `TypeError` or `ValueError` for complex input and other shapes, if
         the state has a batch axis that the input lacks or one of another size, and for a
         `checkpoint` that is no number of steps.
         """

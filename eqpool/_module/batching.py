@@ -1,11 +1,13 @@
 """`(T, N)` and `(B, T, N)` through one `vmap`."""
 
+import contextlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Array
 
@@ -13,7 +15,7 @@ from .._attribute.fields import fields
 from .._attribute.spec import State
 from .._errors import describe, listing
 from .._types import NestedDict
-from .precision import FLOATS
+from .precision import FLOATS, run_dtype
 from .tree import has_batch_axis, map_leaves, Site, submodules
 
 
@@ -34,7 +36,12 @@ def checked_input(module: Any, input_data: Any) -> Array:
     if isinstance(input_data, eqx.Module):
         raise TypeError(f"{owner}: input_data must be an array; got a module.{_CALLED_BY_OPTAX}")
     try:
-        array = jnp.asarray(input_data)
+        array = input_data
+        if not isinstance(array, jax.Array):
+            # JAX keeps 32 bits of NumPy's integers, so these are converted first.
+            with contextlib.suppress(jax.errors.TracerArrayConversionError):
+                array = _as_floating(module, np.asarray(array))
+        array = _as_floating(module, jnp.asarray(array))
     except (TypeError, ValueError):
         raise TypeError(
             f"{owner}: input_data must be an array; got {describe(input_data)}."
@@ -49,12 +56,13 @@ def checked_input(module: Any, input_data: Any) -> Array:
         expected += f", or the same as (T, {axes}) or (B, T, {axes})"
     if array.dtype.name not in FLOATS:
         remedy = (
-            "take its real part or its magnitude"
+            ": take its real part or its magnitude"
             if jnp.issubdtype(array.dtype, jnp.complexfloating)
-            else "convert it with `input_data.astype(float)`"
+            else ""
         )
         raise TypeError(
-            f"{owner}: input_data must be floating point; got {describe(array)}: {remedy}."
+            f"{owner}: input_data must hold numbers, or spikes as booleans; got {describe(array)}"
+            f"{remedy}."
         )
     if array.ndim not in (2, 3):
         remedy = ""
@@ -78,6 +86,13 @@ def checked_input(module: Any, input_data: Any) -> Array:
         )
     # As in Rockpool, a single channel drives every neuron.
     return jnp.broadcast_to(array, (*shape[:-1], n_in))
+
+
+def _as_floating(module: Any, array: Any) -> Any:
+    """Booleans and integers in the floating-point type of a module; other arrays as they are."""
+    if array.dtype != bool and not jnp.issubdtype(array.dtype, jnp.integer):
+        return array
+    return array.astype(run_dtype(module))
 
 
 _CALLED_BY_OPTAX = (

@@ -39,8 +39,9 @@ def _is_double(leaf: Any) -> bool:
 def run_dtype(module: Any, *operands: Any) -> Any:
     """The dtype of a run: what NumPy promotes the fields of all modules and the input to."""
     leaves = [leaf for _, _, leaf in tagged_leaves(module)]
+    floating = [*filter(is_floating, (*leaves, *jax.tree.leaves(operands)))]
     with jax.numpy_dtype_promotion("standard"):
-        return jnp.result_type(*filter(is_floating, (*leaves, *jax.tree.leaves(operands))))
+        return jnp.result_type(*floating) if floating else jnp.result_type(float)
 
 
 def promoted(*arrays: Any) -> list[Any]:

@@ -34,7 +34,7 @@ def evolve_sharded(
     **Arguments:**
 
     - `module`: as it is, on every device.
-    - `input_data`: floating point, `(B, T, N_in)`, where `B` is a multiple of the size of the axis.
+    - `input_data`: as of `evolve`, `(B, T, N_in)`, where `B` is a multiple of the size of the axis.
         It may already be spread over it, as by
         `eqx.filter_shard(input_data, NamedSharding(mesh, PartitionSpec("batch")))`.
     - `mesh`: as of `jax.make_mesh`.
