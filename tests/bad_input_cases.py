@@ -315,7 +315,6 @@ CASES = {
         TypeError,
         "Diffrax: solver must be a diffrax solver; got ForwardEuler",
     ),
-    "an empty Sequential": (eqpool.Sequential, ValueError, "Sequential: give at least one module"),
     "a function in Sequential": (
         lambda: eqpool.Sequential(RateJax(4), jnp.tanh),
         TypeError,

@@ -1,7 +1,7 @@
 """`FFwdStack`: modules with weights between them."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from jaxtyping import Array, Float
@@ -11,7 +11,7 @@ from .._attribute import Blueprint, kaiming, Parameter
 from .._module import AbstractModule, initialise, promoted
 from .._types import NestedDict
 from ..graph import LinearWeights, Wiring
-from .stack import AbstractStack, check_modules
+from .stack import AbstractStack, as_layers, check_modules, Layers, sized
 
 
 class FFwdStack(AbstractStack):
@@ -19,7 +19,8 @@ class FFwdStack(AbstractStack):
 
     The weights are attributes of the stack itself, `"0_1_weight"` between the first and the
     second module, of shape `(size_out, size_in)` of these two, and so on; submodules are named by
-    position and class, both as in Rockpool. With `record=True` the record holds, for each module,
+    position and class, both as in Rockpool, or by the keys of a dictionary. Either is found by its
+    name, as `getattr(net, "0_1_weight")`. With `record=True` the record holds, for each module,
     its own record under its name, and for all but the last its output under
     `"<name>_output"`.
 
@@ -32,19 +33,20 @@ class FFwdStack(AbstractStack):
     """
 
     blueprint: Blueprint
-    layers: tuple[AbstractModule, ...]
+    layers: Layers
     weights: dict[str, Float[Array, "_ _"]]
 
     def __init__(
         self,
-        *modules: AbstractModule,
+        *modules: AbstractModule | Mapping[str, AbstractModule],
         weight_init_func: Callable[..., Any] = kaiming,
         rng_key: Any = None,
         name: str = "",
     ):
         """**Arguments:**
 
-        - `*modules`: at least two modules, of any sizes.
+        - `*modules`: at least two modules, of any sizes; or a dictionary of them as of
+            [`eqpool.Sequential`][].
         - `weight_init_func`: `f(shape)` or `f(shape, key)`. Default: [`eqpool.kaiming`][].
             (Rockpool's default is zeros.)
         - `rng_key`: key or seed of the weights. Default: a fresh seed.
@@ -53,8 +55,9 @@ class FFwdStack(AbstractStack):
         **Raises:** `TypeError` for an argument that is not a module; `ValueError` for fewer than
         two.
         """
-        check_modules(modules, "FFwdStack", at_least=2)
-        self.layers = modules
+        self.layers = as_layers(modules, "FFwdStack")
+        check_modules(self, at_least=2)
+        parts = sized(self)
         between = {
             f"{i}_{i + 1}_weight": Parameter(
                 family="weights",
@@ -62,20 +65,25 @@ class FFwdStack(AbstractStack):
                 init_func=weight_init_func,
                 permit_reshape=False,
             )
-            for i, (first, second) in enumerate(itertools.pairwise(modules))
+            for i, (first, second) in enumerate(itertools.pairwise(parts))
         }
         initialise(
             self,
-            (modules[0].size_in, modules[-1].size_out),
+            (parts[0].size_in, parts[-1].size_out),
             name=name,
             rng_key=rng_key,
             members={"weights": between},
-            spiking_input=modules[0].spiking_input,
-            spiking_output=modules[-1].spiking_output,
+            spiking_input=parts[0].spiking_input,
+            spiking_output=parts[-1].spiking_output,
         )
 
     def __check_init__(self) -> None:
-        check_modules(self.layers, "FFwdStack", at_least=2)
+        check_modules(self, at_least=2)
+        if len(sized(self)) < len(self):
+            raise ValueError(
+                "FFwdStack: an empty `eqpool.Sequential` has no size that weights could lead to; "
+                "leave it out."
+            )
 
     def run(
         self, input_data: Float[Array, "T N_in"], record: bool
@@ -89,7 +97,7 @@ class FFwdStack(AbstractStack):
                 output = physics.stepwise_product(*factors)
             output, state[name], inner = module.evolve(output, record)
             if record:
-                last = i == len(self.layers) - 1
+                last = i == len(self) - 1
                 recorded |= {name: inner} | ({} if last else {f"{name}_output": output})
         return output, state, recorded
 

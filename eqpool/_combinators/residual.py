@@ -1,12 +1,23 @@
 """`Residual`: modules in a row, and a way around them."""
 
+from collections.abc import Mapping
+
 from jaxtyping import Array, Float
 
 from .._attribute import Blueprint
 from .._module import AbstractModule, initialise, promoted
 from .._types import NestedDict
 from ..graph import AliasConnection, Wiring
-from .stack import AbstractStack, check_modules, check_row, run_row, wire_row
+from .stack import (
+    AbstractStack,
+    as_layers,
+    check_modules,
+    check_row,
+    Layers,
+    run_row,
+    sized,
+    wire_row,
+)
 
 
 class Residual(AbstractStack):
@@ -29,31 +40,34 @@ class Residual(AbstractStack):
     """
 
     blueprint: Blueprint
-    layers: tuple[AbstractModule, ...]
+    layers: Layers
 
-    def __init__(self, *modules: AbstractModule, name: str = ""):
+    def __init__(self, *modules: AbstractModule | Mapping[str, AbstractModule], name: str = ""):
         """**Arguments:**
 
-        - `*modules`: at least one module; the last has as many outputs as the first has inputs.
+        - `*modules`: at least one module, or a dictionary of them as of [`eqpool.Sequential`][];
+            the last has as many outputs as the first has inputs.
         - `name`: a name for messages. Default: none.
 
-        **Raises:** as [`eqpool.Sequential`][], and `ValueError` where the sizes of input and
-        output differ.
+        **Raises:** as [`eqpool.Sequential`][], and `ValueError` without a module, and where the
+        sizes of input and output differ.
         """
-        check_modules(modules, "Residual")
-        self.layers = modules
+        self.layers = as_layers(modules, "Residual")
+        check_modules(self)
+        first, last = sized(self)[0], sized(self)[-1]
         initialise(
             self,
-            (modules[0].size_in, modules[-1].size_out),
+            (first.size_in, last.size_out),
             name=name,
-            spiking_input=modules[0].spiking_input,
+            spiking_input=first.spiking_input,
             # The sum counts spikes only where both do.
-            spiking_output=modules[0].spiking_input and modules[-1].spiking_output,
+            spiking_output=first.spiking_input and last.spiking_output,
         )
 
     def __check_init__(self) -> None:
-        check_row(self.layers, "Residual")
-        n_in, n_out = self.layers[0].size_in, self.layers[-1].size_out
+        check_modules(self)
+        check_row(self)
+        n_in, n_out = self.size_in, self.size_out
         if n_in != n_out:
             raise ValueError(
                 f"Residual: the input, {n_in} channels, is added to the output, {n_out} channels; "

@@ -1,5 +1,7 @@
 """`Sequential`: one module after another."""
 
+from collections.abc import Mapping
+
 from jaxtyping import Array, Float
 
 from .._attribute import Blueprint
@@ -7,15 +9,26 @@ from .._events import Events
 from .._module import AbstractModule, initialise
 from .._types import NestedDict
 from ..graph import Wiring
-from .stack import AbstractStack, check_modules, check_row, run_row, wire_row
+from .stack import (
+    AbstractStack,
+    as_layers,
+    check_modules,
+    check_row,
+    Layers,
+    run_row,
+    sized,
+    wire_row,
+)
 
 
 class Sequential(AbstractStack):
     """Feeds the output of each module into the next.
 
     Its submodules are named by position and class, as in Rockpool: `net.parameters()` is
-    `{"0_LinearJax": {...}, "1_RateJax": {...}, ...}`. With `record=True` the record holds, for
-    each, its own record under its name and its output under `"<name>_output"`.
+    `{"0_LinearJax": {...}, "1_RateJax": {...}, ...}`; or by the keys of a dictionary. They are
+    found as `net[1]`, as `net["1_RateJax"]` and, by names of their own, as `net.hidden`. With
+    `record=True` the record holds, for each, its own record under its name and its output under
+    `"<name>_output"`.
 
     !!! example
 
@@ -25,33 +38,43 @@ class Sequential(AbstractStack):
         )
         output, state, _ = net(jnp.ones((8, 29, 12)))
         net[1].tau
+        named = eqpool.Sequential({"encode": eqpool.Linear((12, 50)), "hidden": eqpool.LIF(50)})
+        named.hidden.tau_mem
         ```
     """
 
     blueprint: Blueprint
-    layers: tuple[AbstractModule, ...]
+    layers: Layers
 
-    def __init__(self, *modules: AbstractModule, name: str = ""):
+    def __init__(self, *modules: AbstractModule | Mapping[str, AbstractModule], name: str = ""):
         """**Arguments:**
 
-        - `*modules`: at least one module.
+        - `*modules`: any number of modules; or a dictionary of them by name, in its order (modules
+            behind it are named by position from 1 on, and class). Without any, the output is the
+            input, of whatever size, and `size_in` and `size_out` are 0.
         - `name`: a name for messages. Default: none.
 
-        **Raises:** `TypeError` for an argument that is not a module; `ValueError` without any,
-        and where an output does not fit the next input.
+        **Raises:** `TypeError` for an argument that is not a module; `ValueError` where an output
+        does not fit the next input, and for a name that is an attribute of every `Sequential`.
         """
-        check_modules(modules, "Sequential")
-        self.layers = modules
+        self.layers = as_layers(modules, "Sequential")
+        check_modules(self, at_least=0)
+        parts = sized(self)
+        if not parts:
+            sizes = tuple((axis, 0) for axis in ("N_in", "N_out", "N"))
+            self.blueprint = Blueprint(initial={}, name=name, sizes=sizes)
+            return
         initialise(
             self,
-            (modules[0].size_in, modules[-1].size_out),
+            (parts[0].size_in, parts[-1].size_out),
             name=name,
-            spiking_input=modules[0].spiking_input,
-            spiking_output=modules[-1].spiking_output,
+            spiking_input=parts[0].spiking_input,
+            spiking_output=parts[-1].spiking_output,
         )
 
     def __check_init__(self) -> None:
-        check_row(self.layers, "Sequential")
+        check_modules(self, at_least=0)
+        check_row(self)
 
     def run(
         self, input_data: Float[Array, "T N_in"], record: bool

@@ -336,7 +336,7 @@ class AbstractModule(eqx.Module):
 
     @property
     def size_in(self) -> int:
-        """Number of input channels."""
+        """Number of input channels; 0 of an empty `Sequential`, which takes any."""
         return self.blueprint.shape[0]
 
     @property

@@ -72,7 +72,7 @@ def checked_input(module: Any, input_data: Any) -> Array:
         raise ValueError(
             f"{owner}: input_data has {array.ndim} axes, shape {shape}; {expected}{remedy}."
         )
-    if shape[-1] not in (n_in, 1):
+    if n_in and shape[-1] not in (n_in, 1):
         swapped = shape[-2] == n_in
         remedy = (
             ": the last two axes look swapped, try `input_data.swapaxes(-1, -2)`" if swapped else ""
@@ -85,7 +85,7 @@ def checked_input(module: Any, input_data: Any) -> Array:
             f"{owner}: input_data is an empty batch (shape {shape}); give at least one element."
         )
     # As in Rockpool, a single channel drives every neuron.
-    return jnp.broadcast_to(array, (*shape[:-1], n_in))
+    return jnp.broadcast_to(array, (*shape[:-1], n_in or shape[-1]))
 
 
 def _as_floating(module: Any, array: Any) -> Any:
@@ -146,7 +146,7 @@ def run_batch(
 def run_checked(module: Any, input_data: Array, record: bool) -> Any:
     """`module.run`, which a user may have written, with its result checked."""
     output, state, recorded = module.run(input_data, record)
-    expected = (input_data.shape[0], module.size_out)
+    expected = (input_data.shape[0], module.size_out or input_data.shape[1])
     if getattr(output, "shape", None) != expected:
         raise ValueError(
             f"{module.full_name}: the output for input of shape {input_data.shape} must have shape "

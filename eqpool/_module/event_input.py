@@ -27,7 +27,7 @@ def checked_events(module: Any, events: Any) -> Events:
             f"{owner}: these events have a batch axis (times of shape {events.times.shape}); map "
             "over it, as `eqx.filter_vmap(lambda e: mod.evolve_events(e, duration))(events)`."
         )
-    if events.num_channels != n_in:
+    if events.num_channels != (n_in or events.num_channels):
         raise ValueError(
             f"{owner}: events have {events.num_channels} channels; expected {n_in}, the inputs "
             "of the module."

@@ -62,7 +62,9 @@ def _check_module(module: Any, path: tuple[str, ...]) -> None:
 def _check_blueprint(module: Any, owner: str) -> None:
     blueprint, declared = module.blueprint, fields(type(module))
     sizes, shape = dict(blueprint.sizes), blueprint.shape
-    if len(shape) not in (1, 2) or any(size < 1 for size in shape):
+    # An empty `Sequential` has no size, and takes any input.
+    least = 0 if shape == (0,) and not declared and not blueprint.initial else 1
+    if len(shape) not in (1, 2) or any(size < least for size in shape):
         raise ValueError(f"{owner}: its shape {shape} is none.")
     for name, size in (("N_in", shape[0]), ("N", shape[-1]), ("N_out", shape[-1])):
         if sizes.get(name) != size:

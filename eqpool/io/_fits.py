@@ -1,5 +1,6 @@
 """Whether a value fits an annotation, as far as that shows without calling anything."""
 
+import collections
 import collections.abc
 import functools as ft
 import types
@@ -49,8 +50,9 @@ def fits(value: Any, hint: Any) -> bool:
         return len(value) == len(inner) and all(map(fits, value, inner))
     if origin is list:
         return isinstance(value, list) and all(fits(item, inner[0]) for item in value)
-    if origin in (dict, collections.abc.Mapping):
-        return isinstance(value, dict) and all(fits(item, inner[1]) for item in value.values())
+    if origin in (dict, collections.OrderedDict, collections.abc.Mapping):
+        kind = origin if origin is collections.OrderedDict else dict
+        return isinstance(value, kind) and all(fits(item, inner[1]) for item in value.values())
     if origin is collections.abc.Callable or hint is collections.abc.Callable:
         return callable(value)
     if hint is None:

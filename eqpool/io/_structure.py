@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
@@ -57,7 +58,8 @@ def _encode(value: Any, names: Names, arrays: dict[str, np.ndarray], place: str)
     if isinstance(value, (list, tuple)):
         return {type(value).__name__: [inner(item, i) for i, item in enumerate(value)]}
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
-        return {"dict": {key: inner(item, key) for key, item in value.items()}}
+        kind = "ordered" if isinstance(value, OrderedDict) else "dict"
+        return {kind: {key: inner(item, key) for key, item in value.items()}}
     if isinstance(value, jax.tree_util.Partial):
         parts = dict(function=value.func, args=value.args, keywords=value.keywords)
         return {"partial": {key: inner(part, key) for key, part in parts.items()}}
@@ -128,6 +130,8 @@ def _decode(tree: Any, left: dict[str, jax.Array], names: Names, complete: bool,
             return [inner(item, i) for i, item in enumerate(items)]
         case {"dict": dict(items)} if len(tree) == 1:
             return {key: inner(item, key) for key, item in items.items()}
+        case {"ordered": dict(items)} if len(tree) == 1:
+            return OrderedDict((key, inner(item, key)) for key, item in items.items())
         case {"name": name} if len(tree) == 1:
             value = names.find(name)
             if isinstance(value, type):
