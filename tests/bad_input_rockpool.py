@@ -118,6 +118,71 @@ ROCKPOOL_CASES = {
         ValueError,
         "FFwdStack: an empty `eqpool.Sequential` has no size .* leave it out",
     ),
+    "one unknown name among several": (
+        lambda: net().attributes_named(["tau_mem", "tua"]),
+        ValueError,
+        "Sequential has no attribute named 'tua'. .*It has .*'tau_mem'",
+    ),
+    "no names": (
+        lambda: net().attributes_named([]),
+        ValueError,
+        "Sequential: name is empty; give one name or several",
+    ),
+    "a number for a name": (
+        lambda: net().attributes_named(3),
+        TypeError,
+        "Sequential: name must be a name or several names; got int 3",
+    ),
+    # Rockpool's dictionaries
+    "a name that Rockpool has not either": (
+        lambda: net().set_attributes({"1_LIFJax": {"has_rec": False}}),
+        ValueError,
+        "Sequential.1_LIFJax has no attribute 'has_rec'. .*It has 'tau_mem'",
+    ),
+    "a function for a module without one": (
+        lambda: net().set_attributes({"1_LIFJax": {"act_fn": jnp.tanh}}),
+        ValueError,
+        "Sequential.1_LIFJax has no attribute 'act_fn'",
+    ),
+    "another function": (
+        lambda: eqpool.RateJax(3).set_attributes({"act_fn": lambda x, t: jnp.tanh(x - t)}),
+        ValueError,
+        r"RateJax.act_fn: is another function than activation_func of this module.*"
+        r"`RateJax\(..., activation_func=...\)`; leave it out",
+    ),
+    "a function that fails": (
+        lambda: eqpool.Instant(3, jnp.tanh).set_attributes({"function": lambda x: x[0, 0, 0]}),
+        ValueError,
+        "InstantJax.function: is another function than function of this module",
+    ),
+    "a number for a function": (
+        lambda: eqpool.RateJax(3).set_attributes({"act_fn": 3.0}),
+        ValueError,
+        "RateJax has no attribute 'act_fn'",
+    ),
+    "recurrence for a module without": (
+        lambda: net().set_attributes({"1_LIFJax": {"_has_rec": True}}),
+        ValueError,
+        "Sequential.1_LIFJax._has_rec: has no recurrent weights; build it with has_rec=True",
+    ),
+    "recurrent weights for a module without": (
+        lambda: net().set_attributes({"1_LIFJax": {"w_rec": np.eye(4)}}),
+        ValueError,
+        r"Sequential.1_LIFJax.w_rec: this module is built without it, which means the same as "
+        r"zeros only; build it with has_rec=True, or leave 'w_rec' out",
+    ),
+    "another discretisation": (
+        lambda: net().set_attributes({"1_LIFJax": {"leak_mode": "bitshifts"}}),
+        ValueError,
+        "Sequential.1_LIFJax has no attribute 'leak_mode'",
+    ),
+    "a sweep over a name of Rockpool's": (
+        lambda: eqpool.studies.sweep(
+            eqpool.LIF(3), {"_has_rec": jnp.zeros(2)}, lambda mod, x: 0.0, jnp.ones((2, 3))
+        ),
+        ValueError,
+        "LIFJax has no attribute '_has_rec'",
+    ),
     "a Residual around nothing": (
         lambda: eqpool.Residual(eqpool.Sequential()),
         ValueError,

@@ -1,7 +1,7 @@
 """`AbstractModule`: what a module is."""
 
 import abc
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any, TYPE_CHECKING, TypeVar
 
@@ -223,10 +223,15 @@ class AbstractModule(eqx.Module):
         """
         return attributes(self, SimulationParameter, family)
 
-    def attributes_named(self, name: str) -> NestedDict:
+    def attributes_named(self, name: str | Iterable[str]) -> NestedDict:
         """A nested dictionary of all attributes with this name, whatever their role.
 
-        **Raises:** `ValueError`, listing the names that exist, if there is none.
+        **Arguments:**
+
+        - `name`: a name, or several names.
+
+        **Raises:** `ValueError`, listing the names that exist, for one that nobody has;
+        `TypeError` for anything else.
         """
         return attributes_named(self, name)
 
@@ -243,11 +248,13 @@ class AbstractModule(eqx.Module):
 
         **Arguments:**
 
-        - `attributes`: a nested dictionary as of `parameters()`, `state()` or `evolve`'s new
-            state, whole or in part. States may have a leading batch axis.
+        - `attributes`: a nested dictionary as of `parameters()`, `simulation_parameters()`,
+            `state()` or `evolve`'s new state, whole or in part; also those of a module of Rockpool.
+            States may have a leading batch axis.
 
         **Raises:** `ValueError`, listing what exists, for an unknown name; `ValueError` or
-        `TypeError` for a value of another shape or kind, outside its bounds, or not finite.
+        `TypeError` for a value of another shape or kind, outside its bounds, or not finite;
+        `ValueError` where Rockpool's settings, as `act_fn` or `_has_rec`, contradict the module.
         """
         return set_attributes(self, attributes)
 

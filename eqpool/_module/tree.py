@@ -5,7 +5,7 @@ A submodule in a field of its own is called like the field; in a list or tuple i
 position and class (`0_LinearJax`, as in Rockpool); in a dictionary it is the key.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -16,7 +16,7 @@ from .._attribute.fields import fields
 from .._attribute.resolve import concrete_shape
 from .._attribute.selection import FamilyLike, Predicate, selection
 from .._attribute.spec import AbstractAttribute, permitted_shapes, State
-from .._errors import listing, suggestion
+from .._errors import describe, listing, suggestion
 from .._sparse import SparseWeights
 from .._types import NestedDict, Shape
 
@@ -193,18 +193,35 @@ def attributes(module: Any, role: type[AbstractAttribute], family: FamilyLike) -
     return collect(module, select, drop_empty=family is not None)
 
 
-def attributes_named(module: Any, name: str) -> NestedDict:
-    """A nested dictionary of all attributes with a name, whatever their role.
+def attributes_named(module: Any, name: str | Iterable[str]) -> NestedDict:
+    """A nested dictionary of all attributes with a name, or one of several, whatever their role.
 
-    **Raises:** `ValueError`, listing the names that exist, if there is none.
+    **Raises:** `ValueError`, listing the names that exist, for a name that nobody has, and without
+    any; `TypeError` for what is no name.
     """
-    found = collect(module, lambda path, _: path[-1] == name, drop_empty=True)
-    if not found:
-        names = sorted({path[-1] for path, _, _ in tagged_leaves(module)})
-        raise ValueError(
-            f"{module.full_name} has no attribute named {name!r}.{suggestion(name, names)} "
-            f"It has {listing(names)}."
+    wanted: Any = (name,) if isinstance(name, str) else name
+    wanted = tuple(wanted) if isinstance(wanted, Iterable) else (wanted,)
+    if not all(isinstance(one, str) for one in wanted):
+        raise TypeError(
+            f"{module.full_name}: name must be a name or several names; got {describe(name)}."
         )
+    if not wanted:
+        raise ValueError(f"{module.full_name}: name is empty; give one name or several.")
+    seen = set()
+
+    def select(path: tuple[str, ...], field: AbstractAttribute) -> bool:
+        del field
+        seen.update(path[-1:])
+        return path[-1] in wanted
+
+    found = collect(module, select, drop_empty=True)
+    for one in wanted:
+        if one not in seen:
+            names = sorted(seen)
+            raise ValueError(
+                f"{module.full_name} has no attribute named {one!r}.{suggestion(one, names)} "
+                f"It has {listing(names)}."
+            )
     return found
 
 

@@ -1,7 +1,6 @@
 """New modules from old ones: other attribute values, or the initial ones."""
 
 import math
-import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -14,6 +13,7 @@ from .._attribute.resolve import check_values
 from .._attribute.spec import AbstractAttribute, State
 from .._errors import describe, listing, suggestion
 from .._sparse import is_sparse, SparseWeights, values_for
+from .rockpool import attribute_name, submodule_name
 from .tree import lead_axes, map_leaves, Site, submodules
 
 
@@ -23,7 +23,7 @@ _M = TypeVar("_M")
 def set_attributes(module: _M, attributes: Mapping[str, Any]) -> _M:
     """`module` with the values of a nested dictionary in place of its own."""
     owner = type(module).__name__
-    wanted = flat_attributes(module, attributes, (), owner)
+    wanted = flat_attributes(module, attributes, (), owner, from_rockpool=True)
 
     def replace(site: Site, leaf: Any) -> Any:
         if site.field is None or site.path not in wanted:
@@ -44,9 +44,15 @@ def reset(module: _M, role: type[AbstractAttribute]) -> _M:
 
 
 def flat_attributes(
-    module: Any, attributes: Any, path: tuple[str, ...], owner: str
+    module: Any,
+    attributes: Any,
+    path: tuple[str, ...],
+    owner: str,
+    from_rockpool: bool = False,
 ) -> dict[tuple[str, ...], Any]:
     """The values of a nested dictionary by their logical paths.
+
+    With `from_rockpool`, names of Rockpool's that say nothing here are passed over.
 
     **Raises:** `ValueError`, listing what exists, for an unknown name.
     """
@@ -58,38 +64,23 @@ def flat_attributes(
     own, inner = fields(module), dict(submodules(module))
     found = {}
     for given, value in attributes.items():
-        name = _known_name(given, inner)
+        name = submodule_name(given, inner)
         if name in inner:
-            found |= flat_attributes(inner[name], value, (*path, name), owner)
-        elif name in own:
-            found[*path, name] = value
-        else:
+            found |= flat_attributes(inner[name], value, (*path, name), owner, from_rockpool)
+            continue
+        if name not in own and from_rockpool:
+            name = attribute_name(module, given, value, f"{where}.{given}")
+            if name == "":
+                continue
+        if name not in own:
             names = [*own, *inner]
+            lacks = " as it was built" if given in module.blueprint.absent else ""
             raise ValueError(
-                f"{where} has no attribute {given!r}.{suggestion(str(given), names)} "
+                f"{where} has no attribute {given!r}{lacks}.{suggestion(str(given), names)} "
                 f"It has {listing(names)}."
             )
+        found[*path, name] = value
     return found
-
-
-# Position, backend of a combinator, what it is, backend of a module.
-_ROCKPOOL_NAME = re.compile(r"(\d+_)?(?:Jax|Torch|Mod)?(.+?)(?:Jax|Torch)?")
-
-
-def _known_name(given: Any, inner: Mapping[str, Any]) -> Any:
-    """A submodule's name, where Rockpool calls the same class by its backend.
-
-    `0_Linear` and `0_LinearTorch` are then `0_LinearJax`, and `1_JaxResidual` is `1_Residual`.
-    """
-    if given in inner or not isinstance(given, str):
-        return given
-    same = [name for name in inner if _without_backend(name) == _without_backend(given)]
-    return same[0] if len(same) == 1 else given
-
-
-def _without_backend(name: str) -> tuple[str | None, ...] | None:
-    match = _ROCKPOOL_NAME.fullmatch(name)
-    return match and match.groups()
 
 
 def _new_value(site: Site, leaf: Array, value: Any, owner: str) -> Array:

@@ -1,6 +1,6 @@
 """`TimedModule`: a module on time series, with a clock."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 import equinox as eqx
@@ -241,8 +241,8 @@ class TimedModule(eqx.Module):
         """A nested dictionary of simulation parameters, `{"module": {...}}`."""
         return attributes(self, SimulationParameter, family)
 
-    def attributes_named(self, name: str) -> NestedDict:
-        """A nested dictionary of all attributes with this name."""
+    def attributes_named(self, name: str | Iterable[str]) -> NestedDict:
+        """A nested dictionary of all attributes with this name, or with one of several names."""
         return attributes_named(self, name)
 
     def modules(self) -> dict[str, Any]:
