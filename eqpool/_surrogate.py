@@ -12,6 +12,7 @@ from equinox import AbstractClassVar, AbstractVar
 from jaxtyping import Array, Float
 
 from . import physics
+from ._attribute import Function
 from ._errors import describe
 
 
@@ -216,7 +217,7 @@ class CustomSurrogate(AbstractSurrogate):
     """
 
     detach_reset: ClassVar[bool] = True
-    function: Callable[[Array], Array] = eqx.field(static=True)
+    function: Function
     max_spikes_per_dt: float = eqx.field(static=True)
 
     def __init__(self, function: Callable[[Array], Array], max_spikes_per_dt: float = math.inf):
@@ -224,8 +225,10 @@ class CustomSurrogate(AbstractSurrogate):
 
         - `function`: slope in spikes per nat at a distance of `u` nats from the nearest step.
         - `max_spikes_per_dt`: the most spikes in one step. Default: no limit.
+
+        **Raises:** `TypeError` if `function` cannot be called.
         """
-        self.function = function
+        self.function = Function(function, "CustomSurrogate.function")
         self.max_spikes_per_dt = max_spikes_per_dt
 
     def slopes(self, Imem: Array, Ispkthr: Array, Ireset: Array) -> tuple[Array, Array]:

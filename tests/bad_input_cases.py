@@ -19,8 +19,9 @@ from eqpool import Constant, Parameter, RateJax
 from tests.bad_input_adex import ADEX_CASES
 from tests.bad_input_dynapsim import DYNAPSIM_CASES
 from tests.bad_input_events import EVENT_CASES
-from tests.bad_input_operands import OPERAND_CASES
+from tests.bad_input_idioms import IDIOM_CASES
 from tests.bad_input_keys import KEY_CASES
+from tests.bad_input_operands import OPERAND_CASES
 from tests.bad_input_parallel import PARALLEL_CASES
 from tests.bad_input_rockpool import ROCKPOOL_CASES
 from tests.bad_input_sparse import SPARSE_CASES
@@ -371,6 +372,7 @@ CASES |= TIMED_CASES | OPERAND_CASES
 CASES |= TIMED_CASES
 CASES |= KEY_CASES
 CASES |= ROCKPOOL_CASES | TIMED_CASES
+CASES |= TIMED_CASES | IDIOM_CASES
 
 
 def outcome(name: str) -> str:

@@ -1,6 +1,7 @@
 from .blueprint import Blueprint as Blueprint
 from .constant import Constant as Constant
 from .fields import fields as fields
+from .function import Function as Function
 from .initialisers import (
     Full as Full,
     kaiming as kaiming,
@@ -15,7 +16,14 @@ from .interval import (
     REAL as REAL,
 )
 from .resolve import check_values as check_values, concrete_shape as concrete_shape
-from .selection import FamilyLike as FamilyLike, Selection as Selection, selection as selection
+from .selection import (
+    FamilyLike as FamilyLike,
+    is_parameter as is_parameter,
+    is_simulation_parameter as is_simulation_parameter,
+    is_state as is_state,
+    Selection as Selection,
+    selection as selection,
+)
 from .spec import (
     AbstractAttribute as AbstractAttribute,
     field as field,

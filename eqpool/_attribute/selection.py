@@ -5,11 +5,10 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 from .._errors import describe, listing, suggestion
-from .spec import AbstractAttribute, Parameter
+from .spec import AbstractAttribute, Parameter, SimulationParameter, State
 
 
 Predicate: TypeAlias = Callable[[tuple[str, ...], AbstractAttribute], bool]
-FamilyLike: TypeAlias = str | Iterable[str] | Predicate | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,18 +40,24 @@ class Selection:
                 )
 
 
+FamilyLike: TypeAlias = str | Iterable[str] | Predicate | Callable[[], Selection] | None
+
+
 def selection(family: FamilyLike, role: type[AbstractAttribute] = Parameter) -> Selection:
     """A `Selection` from whatever a user may say.
 
     **Arguments:**
 
     - `family`: a name, several names, a predicate on `(path, field)` (which is asked
-        about attributes of `role` only), a `Selection`, or `None` for every attribute of
-        `role`.
+        about attributes of `role` only), a `Selection`, a function that makes one without
+        arguments (`is_state` for `is_state()`), or `None` for every attribute of `role`.
     - `role`: `Parameter` (default), `State` or `SimulationParameter`.
 
     **Raises:** `TypeError` for anything else, `ValueError` for an empty collection.
     """
+    for predicate in (is_parameter, is_state, is_simulation_parameter):
+        if family is predicate:
+            return predicate()
     if isinstance(family, Selection):
         return family
     if family is None:
@@ -60,7 +65,8 @@ def selection(family: FamilyLike, role: type[AbstractAttribute] = Parameter) -> 
     if isinstance(family, str):
         return Selection(role, (family,))
     if callable(family):
-        return Selection(role, None, family)
+        where: Any = family
+        return Selection(role, None, where)
     names: Any = tuple(family) if isinstance(family, Iterable) else family
     if not isinstance(names, tuple) or not all(isinstance(name, str) for name in names):
         raise TypeError(
@@ -70,3 +76,25 @@ def selection(family: FamilyLike, role: type[AbstractAttribute] = Parameter) -> 
     if not names:
         raise ValueError("family is empty; use None for every family.")
     return Selection(role, names)
+
+
+def is_parameter(family: FamilyLike = None) -> Selection:
+    """Returns a predicate `(path, field)` for parameters, of some families or of all (`None`)."""
+    return selection(family, Parameter)
+
+
+def is_state() -> Selection:
+    """Returns a predicate `(path, field)` for states.
+
+    !!! example
+
+        ```python
+        states, rest = eqx.partition(net, eqpool.filter_spec(net, eqpool.is_state()))
+        ```
+    """
+    return selection(None, State)
+
+
+def is_simulation_parameter() -> Selection:
+    """Returns a predicate `(path, field)` for simulation parameters."""
+    return selection(None, SimulationParameter)

@@ -6,9 +6,4 @@ from .partition import (
     filter_spec as filter_spec,
     partition as partition,
 )
-from .predicates import (
-    is_parameter as is_parameter,
-    is_simulation_parameter as is_simulation_parameter,
-    is_state as is_state,
-)
 from .shardings import neuron_shardings as neuron_shardings

@@ -6,8 +6,17 @@ from typing import Any
 from jaxtyping import Array, Float
 
 from .. import physics
-from .._attribute import Blueprint, field, Full, Parameter, POSITIVE, SimulationParameter, State
-from .._module import AbstractModule, Function, initialise, square_shape
+from .._attribute import (
+    Blueprint,
+    field,
+    Full,
+    Function,
+    Parameter,
+    POSITIVE,
+    SimulationParameter,
+    State,
+)
+from .._module import AbstractModule, initialise, square_shape
 from .._scan import scan_steps
 from .._types import NestedDict, PerNeuron
 from ..graph import ExponentialFilter, Wiring

@@ -1,7 +1,6 @@
 from .arrays import check_arrays as check_arrays
 from .base import AbstractModule as AbstractModule
 from .batching import RANDOM as RANDOM
-from .function import Function as Function
 from .initialise import (
     initialise as initialise,
     normalise_shape as normalise_shape,
@@ -18,6 +17,7 @@ from .tree import (
     attributes as attributes,
     attributes_named as attributes_named,
     is_module as is_module,
+    is_tied as is_tied,
     lead_axes as lead_axes,
     map_leaves as map_leaves,
     Site as Site,

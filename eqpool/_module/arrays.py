@@ -12,7 +12,7 @@ from .._sparse import SparseWeights
 from .._types import Shape
 from .batching import RANDOM
 from .precision import FLOATS
-from .tree import attribute_value, has_batch_axis, lead_axes, Site, submodules
+from .tree import attribute_value, has_batch_axis, is_tied, lead_axes, Site, submodules
 
 
 _TINY = ("A", "F", "S")
@@ -48,6 +48,11 @@ def _check_module(
             raise TypeError(
                 f"{where} is not there: this is one half of a partition. Put both together, as "
                 "`eqpool.combine(params, rest)`."
+            )
+        if is_tied(value):
+            raise TypeError(
+                f"{where} is tied to another attribute by `eqx.nn.Shared`: call what that made, "
+                "and run the network that it returns, as `shared()(x)`."
             )
         _check_sparse(module, name, where)
         if not (hasattr(value, "dtype") and hasattr(value, "shape")):

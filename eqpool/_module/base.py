@@ -370,6 +370,15 @@ class AbstractModule(eqx.Module):
         """A tree of submodules and attributes, with their shapes and families."""
         return as_text(self)
 
+    def __hash__(self) -> int:
+        """Raises `TypeError`: arrays have no hash."""
+        # What `jax.jit(net)` and `jax.checkpoint(net)` ask for.
+        raise TypeError(
+            f"{self.full_name} holds arrays and cannot be hashed, as `jax.jit(net)` would. Use "
+            "`eqx.filter_jit(net)` and `eqx.filter_checkpoint(net)`, or make it an argument, "
+            "`jax.jit(lambda net, x: net(x))`."
+        )
+
     def __check_init__(self) -> None:
         names = [*fields(self), *(name for name, _ in submodules(self))]
         for name in names:

@@ -10,10 +10,10 @@ import numpy as np
 
 from .._attribute.blueprint import Blueprint
 from .._attribute.fields import fields
+from .._attribute.function import Function
 from .._attribute.spec import Parameter, SimulationParameter, State
 from .._errors import shorten
 from .._sparse import SparseWeights
-from .function import Function
 from .tree import attribute_value, submodules
 
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax.tree_util as jtu
+from equinox.nn._shared import SharedNode
 
 from .._attribute.blueprint import Blueprint
 from .._attribute.fields import fields
@@ -24,8 +25,9 @@ from .._types import NestedDict, Shape
 class Site(NamedTuple):
     """Where a leaf stands.
 
-    `field` is what the module declares of it, or `None` where nothing is declared;
-    `module` is the innermost module around it, or `None` outside of any.
+    `field` is what the module declares of it, or `None` where nothing is declared, and where
+    `eqx.nn.Shared` has put a mark for what is held elsewhere; `module` is the innermost module
+    around it, or `None` outside of any.
     """
 
     path: tuple[str, ...]
@@ -46,6 +48,11 @@ class Tagged(NamedTuple):
     leaf: Any
 
 
+def is_tied(leaf: Any) -> bool:
+    """Whether a leaf is the mark of `eqx.nn.Shared` for a value that another place holds."""
+    return isinstance(leaf, SharedNode)
+
+
 def is_module(node: Any) -> bool:
     """Whether a node of a pytree is an eqpool module, whatever its leaves are."""
     return isinstance(node, eqx.Module) and isinstance(getattr(node, "blueprint", None), Blueprint)
@@ -57,7 +64,11 @@ def map_leaves(function: Callable[[Site, Any], Any], tree: Any) -> Any:
     It also works on trees whose leaves were replaced: by `None` (one half of a partition),
     booleans, labels or gradients.
     """
-    return _map(function, tree, Site((), None, None))
+
+    def visit(site: Site, leaf: Any) -> Any:
+        return function(site._replace(field=None) if is_tied(leaf) else site, leaf)
+
+    return _map(visit, tree, Site((), None, None))
 
 
 def _map(function: Callable[[Site, Any], Any], tree: Any, around: Site) -> Any:
@@ -75,7 +86,7 @@ def _map_module(function: Callable[[Site, Any], Any], module: Any, path: tuple[s
     new = []
     for name, child in children.items():
         site = Site((*path, name), known.get(name), module)
-        if name in holders:
+        if name in holders and not is_tied(child):
             new.append(
                 {
                     key: jtu.tree_map(
@@ -174,7 +185,7 @@ def collect(
     found: NestedDict = {
         name: attribute_value(module, name)
         for name, field in fields(module).items()
-        if select((*path, name), field)
+        if select((*path, name), field) and not is_tied(attribute_value(module, name))
     }
     for name, child in submodules(module):
         inner = collect(child, select, drop_empty, (*path, name))

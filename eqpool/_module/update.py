@@ -14,7 +14,7 @@ from .._attribute.spec import AbstractAttribute, State
 from .._errors import describe, listing, suggestion
 from .._sparse import is_sparse, SparseWeights, values_for
 from .rockpool import attribute_name, submodule_name
-from .tree import lead_axes, map_leaves, Site, submodules
+from .tree import is_tied, lead_axes, map_leaves, Site, submodules
 
 
 _M = TypeVar("_M")
@@ -26,6 +26,11 @@ def set_attributes(module: _M, attributes: Mapping[str, Any]) -> _M:
     wanted = flat_attributes(module, attributes, (), owner, from_rockpool=True)
 
     def replace(site: Site, leaf: Any) -> Any:
+        if site.path in wanted and is_tied(leaf):
+            raise ValueError(
+                f"{'.'.join((owner, *site.path))}: is tied to another attribute by `eqx.nn.Shared` "
+                "and has no value of its own; set the one that it is tied to."
+            )
         if site.field is None or site.path not in wanted:
             return leaf
         return _new_value(site, leaf, wanted[site.path], ".".join((owner, *site.path)))

@@ -11,8 +11,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._attribute import Function
 from .._errors import describe, is_concrete, listing
-from .._module import Function
+from .._module import is_tied
 from ._fits import fits, hints, is_checked, is_own
 from ._names import is_marker, Names
 from ._tensors import DTYPES
@@ -47,6 +48,12 @@ def _encode(value: Any, names: Names, arrays: dict[str, np.ndarray], place: str)
             name += "'"
         arrays[name] = _as_numpy(value, place)
         return {"array": name}
+    if is_tied(value):
+        raise TypeError(
+            f"eqpool.save: {place!r} is tied to another place by `eqx.nn.Shared`, which a file "
+            "cannot hold; save the network that it returns, `eqpool.save(path, shared())`, and tie "
+            "it again after `eqpool.load`."
+        )
     if isinstance(value, Function):
         return {"function": inner(value.unwrapped, "function")}
     if isinstance(value, eqx.Module) or hasattr(value, "_fields"):
@@ -164,6 +171,8 @@ def _instance(cls: Any, values: dict[str, Any], complete: bool, where: str) -> A
             f"{listing(values)}."
         )
     for key, hint in hints(cls).items():
+        if hint is Function and callable(values.get(key)):
+            values[key] = Function(values[key])  # of a file from before it was one
         if key in values and not (fits(values[key], hint) or _stands_in(values[key], cls)):
             raise ValueError(
                 f"{where!r}, a {cls.__name__}, cannot have {key} = {describe(values[key])}."

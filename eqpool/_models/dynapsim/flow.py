@@ -121,7 +121,7 @@ class LogMembrane(AbstractFlow):
     def _sides(
         self, t: Any, y: Float[Array, " N"], start: Start, margin: Float[Array, "3 N"]
     ) -> Bool[Array, "3 N"]:
-        """The side of each kink; a positive margin, relative to what is added up, favours `True`."""
+        """The side of each kink; a positive margin, relative to the sum, favours `True`."""
         c = self.c
         isyn, iahp = self._decayed(t, start)
         passes, adapts, lifts = margin

@@ -11,6 +11,7 @@ from ..._attribute import (
     Blueprint,
     field,
     Full,
+    Function,
     NON_NEGATIVE,
     Parameter,
     POSITIVE,
@@ -19,7 +20,7 @@ from ..._attribute import (
     unit_eigs,
 )
 from ..._errors import listing, suggestion
-from ..._module import AbstractModule, Function, initialise, RANDOM, square_shape
+from ..._module import AbstractModule, initialise, RANDOM, square_shape
 from ..._random import as_key, random_key
 from ..._solver import AbstractStepper, as_stepper
 from ..._sparse import SparseWeights

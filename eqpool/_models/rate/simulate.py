@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ... import physics
-from ..._module import Function
+from ..._attribute import Function
 from ..._scan import scan_steps
 from ..._solver import AbstractStepper, ForwardEuler, RockpoolEuler
 from ..._types import NestedDict, PerNeuron
@@ -38,7 +38,8 @@ def simulate(
 
 def grid_of(mod: Any, record: bool = False) -> "Grid":
     """What all steps of a `RateJax` share."""
-    return Grid(mod.activation_func, mod.solver, mod.tau, mod.threshold, mod.dt, record)
+    # A plain function may have been put there by `eqx.tree_at`.
+    return Grid(Function(mod.activation_func), mod.solver, mod.tau, mod.threshold, mod.dt, record)
 
 
 class Grid(AbstractGrid):
