@@ -125,7 +125,7 @@ struct Neurons {
     }
   }
 
-  // Slopes of the surrogate wrt the current before the reset, 1/A.
+  // Slopes of the surrogate wrt the current before the reset, per unit of current.
   void slopes(const T* next, T* __restrict slope) const {
     switch (s.surrogate) {
       case kPiecewiseLinear: return slopes_of<kPiecewiseLinear>(next, slope);
@@ -148,8 +148,7 @@ struct Neurons {
 #pragma omp simd
     for (size_t i = 0; i < s.n; ++i) {
       if constexpr (kKind == kPiecewiseLinear) {
-        const T up = larger(std::ceil(peak[i] - io[i]), T(0));
-        slope[i] = up > T(1) ? T(1) : up;
+        slope[i] = peak[i] <= io[i] ? T(0) : sharpness[i];
       } else {
         const T u = nats[i] * (vmem[i] - vthr[i]);
         T step = larger(std::nearbyint(u), T(0));

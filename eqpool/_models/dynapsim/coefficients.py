@@ -10,10 +10,11 @@ from ... import physics
 from ..._module import with_dtype
 from ..._types import PerNeuron
 from .feedback import AbstractFeedback
+from .units import UNIT
 
 
 class Coefficients(eqx.Module):
-    """Computed once for each run, outside the scan.
+    """Computed once for each run, outside the scan; currents and capacitances in `UNIT`.
 
     The axis `K` runs over the synapse types; with a single type there is none.
     """
@@ -46,7 +47,7 @@ class Coefficients(eqx.Module):
     def slope(
         self, Imem: Array, Vmem: Array, Isyn: Array, Iahp: Array, active: Array
     ) -> Float[Array, " N"]:
-        """dImem/dt, A/s, from the currents of this moment."""
+        """dImem/dt, `UNIT`/s, from the currents of this moment."""
         Iexc, Ishunt, Ileak = self.currents(Imem, Isyn, Iahp)
         Iin = physics.membrane_input(Iexc, Ishunt, self.Idc, Ileak, active, self.Io)
         return self.membrane(Imem, Vmem, Iin, Ileak, Iahp)
@@ -54,8 +55,8 @@ class Coefficients(eqx.Module):
     def membrane(
         self, Imem: Array, Vmem: Array, Iin: Array, Ileak: Array, Iahp: Array
     ) -> Float[Array, " N"]:
-        """dImem/dt, A/s, from input and leak."""
-        Ia = self.feedback(Imem, Vmem, self.Io, self.kappa, self.Ut)
+        """dImem/dt, `UNIT`/s, from input and leak."""
+        Ia = self.feedback(Imem * UNIT, Vmem, self.Io * UNIT, self.kappa, self.Ut) / UNIT
         return physics.membrane_derivative(
             Imem, Iin, Ileak, Iahp, Ia, self.Itau_mem, self.Igain_mem, self.C_mem, self.kappa,
             self.Ut,
@@ -64,7 +65,7 @@ class Coefficients(eqx.Module):
     def currents(
         self, Imem: Array, Isyn: Array, Iahp: Array
     ) -> tuple[Float[Array, " N"], Float[Array, " N"] | float, Float[Array, " N"]]:
-        """Excitatory, shunting and leak current, A."""
+        """Excitatory, shunting and leak current."""
         syn = self.by_name(Isyn)
         Iexc = syn.get("ampa", jnp.zeros_like(Imem))
         if "nmda" in syn:
@@ -88,7 +89,9 @@ class Coefficients(eqx.Module):
 
 
 def coefficients(mod: Any, as_rockpool: bool) -> Coefficients:
-    """The coefficients of a `DynapSim`, with Rockpool's rounding of charges if asked for."""
+    """The coefficients of a `DynapSim` (`InUnits`), with Rockpool's rounding of charges if asked
+    for.
+    """
     kappa = physics.slope_factor(mod.kappa_n, mod.kappa_p)
     Itau_mem, Igain_mem = jnp.maximum(mod.Itau_mem, mod.Io), jnp.maximum(mod.Igain_mem, mod.Io)
     Itau_ahp, Igain_ahp = jnp.maximum(mod.Itau_ahp, mod.Io), jnp.maximum(mod.Igain_ahp, mod.Io)

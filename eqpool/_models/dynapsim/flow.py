@@ -143,7 +143,7 @@ class LogMembrane(AbstractFlow):
 
 
 def beginning(mod: Any, c: Coefficients) -> Neurons:
-    """A `DynapSim` at the start of a run."""
+    """A `DynapSim` (`InUnits`) at the start of a run."""
     isyn = [getattr(mod, f"i{name}") for name in mod.synapses]
     isyn = jnp.stack(isyn) if len(isyn) > 1 else isyn[0]
     # Spikes of the step before, on a grid, arrive now.

@@ -18,6 +18,7 @@ from ..recurrent import AbstractKernel, Outcome
 from .coefficients import Coefficients
 from .feedback import ExponentialFeedback
 from .step import Carry
+from .units import UNIT
 
 
 TYPES = ("ampa", "gaba", "nmda", "shunt")
@@ -288,6 +289,6 @@ def constants(grid: Any) -> Float[Array, "R N"]:
 
 
 def _sharpness(surrogate: AbstractSurrogate, like: Array) -> Array:
-    """The one number of a surrogate."""
+    """The one number of a surrogate; of `PiecewiseLinear` its slope, 1/A, in spikes per `UNIT`."""
     leaves = jax.tree.leaves(surrogate)
-    return leaves[0].astype(like.dtype) if leaves else jnp.zeros_like(like)
+    return leaves[0].astype(like.dtype) if leaves else jnp.full_like(like, UNIT)

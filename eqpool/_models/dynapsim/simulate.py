@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..._event_driven import exact_events, exact_raster
+from ..._event_driven import exact_events, exact_raster, Neurons
 from ..._events import Events
 from ..._module import run_on_grid, with_dtype
 from ..._scan import scan_steps
@@ -19,34 +19,39 @@ from .coefficients import Coefficients, coefficients
 from .flow import beginning, LogMembrane
 from .kernel import Kernel, supported
 from .step import Carry, consistent_step, rockpool_step
+from .units import InUnits
 
 
 def simulate(
     mod: Any, input_data: Float[Array, "T KN"], record: bool
 ) -> tuple[Array, NestedDict, NestedDict]:
     """Spikes, new state and record of a `DynapSim`."""
+    scaled = InUnits(mod)
     if isinstance(mod.solver, EventDriven):
-        c = coefficients(mod, as_rockpool=False)
-        start = beginning(mod, c)
-        spikes, state, recorded = exact_raster(mod, LogMembrane(c), start, input_data, record)
+        flow, start = _exact(scaled)
+        spikes, state, recorded = exact_raster(mod, flow, start, input_data, record)
+        state, recorded = scaled.in_amperes(state), scaled.in_amperes(recorded)
         return spikes, state | {"rng_key": mod.rng_key}, recorded
     n, k = mod.size_out, len(mod.synapses)
     drive = input_data
-    isyn = [getattr(mod, f"i{name}") for name in mod.synapses]
+    isyn = [getattr(scaled, f"i{name}") for name in mod.synapses]
     if k == 1:
         isyn = isyn[0]
     else:
         # Synapse types in front, once, so that each is contiguous inside the scan.
         drive = drive.reshape(-1, n, k).swapaxes(1, 2)
         isyn = jnp.stack(isyn)
-    start = Carry(isyn, mod.iahp, mod.imem, mod.vmem, mod.spikes, mod.timer_ref)
-    c = coefficients(mod, isinstance(mod.solver, RockpoolEuler))
+    c = coefficients(scaled, isinstance(mod.solver, RockpoolEuler))
+    # A membrane that is given less than `Io` starts there. Not a maximum, whose slope at a tie
+    # would not be that of a longer run.
+    imem = jnp.where(scaled.imem < c.Io, c.Io, scaled.imem)
+    start = Carry(isyn, scaled.iahp, imem, mod.vmem, mod.spikes, mod.timer_ref)
     grid = Grid(c, mod.solver, with_dtype(mod.surrogate, drive.dtype), record)
     # Its derivative linearises, which is forward mode.
     scan = run_recurrent if has_forward_mode(mod.solver) else Grid.scan
     end, spikes, recorded = scan(grid, as_weights(mod.w_rec), start, drive)
-    state = grid.named(end) | {"timer_ref": end.timer_ref, "rng_key": mod.rng_key}
-    return spikes, state, recorded
+    state = scaled.in_amperes(grid.named(end) | {"timer_ref": end.timer_ref})
+    return spikes, state | {"rng_key": mod.rng_key}, scaled.in_amperes(recorded)
 
 
 def simulate_events(
@@ -54,11 +59,18 @@ def simulate_events(
 ) -> tuple[Events, NestedDict]:
     """Output events and new state of a `DynapSim`."""
     if isinstance(mod.solver, EventDriven):
-        c = coefficients(mod, as_rockpool=False)
+        scaled = InUnits(mod)
+        flow, start = _exact(scaled)
         time = mod.dt * num_steps if duration is None else duration
-        spikes, state = exact_events(mod, LogMembrane(c), beginning(mod, c), events, time)
-        return spikes, state | {"rng_key": mod.rng_key}
+        spikes, state = exact_events(mod, flow, start, events, time)
+        return spikes, scaled.in_amperes(state) | {"rng_key": mod.rng_key}
     return run_on_grid(mod, events, num_steps)
+
+
+def _exact(scaled: Any) -> tuple[LogMembrane, Neurons]:
+    """Neurons that run from event to event, and their start."""
+    c = coefficients(scaled, as_rockpool=False)
+    return LogMembrane(c), beginning(scaled, c)
 
 
 class Grid(AbstractGrid):

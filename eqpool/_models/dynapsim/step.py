@@ -10,10 +10,11 @@ from ... import physics
 from ..._solver import AbstractStepper
 from ..._surrogate import AbstractSurrogate
 from .coefficients import Coefficients
+from .units import UNIT
 
 
 class Carry(NamedTuple):
-    """What a step hands to the next; currents in A."""
+    """What a step hands to the next; currents in `UNIT`."""
 
     isyn: Float[Array, "*K N"]
     iahp: Float[Array, " N"]
@@ -41,15 +42,9 @@ def rockpool_step(
 
     imem = jnp.maximum(solver.step(slope, c.dt, carry.imem, carry.vmem), c.Io)
     vmem = c.potential(imem)
-    spikes = surrogate(imem, c.Ispkthr, c.Io, c.above_threshold(vmem))
-    return Carry(
-        isyn,
-        iahp,
-        surrogate.reset(imem, spikes, c.Io),
-        vmem,
-        spikes,
-        physics.refractory_timer(carry.timer_ref, spikes, c.t_ref, c.dt),
-    )
+    spikes, imem = _fired(c, surrogate, imem, c.above_threshold(vmem))
+    timer_ref = physics.refractory_timer(carry.timer_ref, spikes, c.t_ref, c.dt)
+    return Carry(isyn, iahp, imem, vmem, spikes, timer_ref)
 
 
 def consistent_step(
@@ -71,9 +66,7 @@ def consistent_step(
     start = Interval(isyn, iahp, steps <= 0.0)
     # In units of Io, so that tolerances of adaptive solvers mean something.
     y = solver.step(MembraneField(c), c.dt, carry.imem / c.Io, start)
-    imem = jnp.maximum(y, 1.0) * c.Io
-    spikes = surrogate(imem, c.Ispkthr, c.Io)
-    imem = surrogate.reset(imem, spikes, c.Io)
+    spikes, imem = _fired(c, surrogate, jnp.maximum(y, 1.0) * c.Io)
     return Carry(
         c.syn_decay * isyn,
         jnp.maximum(c.ahp_decay * iahp, c.Io),
@@ -82,6 +75,15 @@ def consistent_step(
         spikes,
         physics.refractory_timer(steps * c.dt, spikes, c.t_ref, c.dt),
     )
+
+
+def _fired(
+    c: Coefficients, surrogate: AbstractSurrogate, imem: Array, u: Array | None = None
+) -> tuple[Array, Array]:
+    """Spikes, and the membrane current after the reset, by a surrogate that takes amperes."""
+    before, after = imem * UNIT, c.Io * UNIT
+    spikes = surrogate(before, c.Ispkthr * UNIT, after, u)
+    return spikes, surrogate.reset(before, spikes, after) / UNIT
 
 
 class Interval(NamedTuple):
