@@ -11,7 +11,7 @@ import pytest
 import eqpool
 from eqpool import field, State
 from eqpool._random import as_key
-from tests.helpers import assert_same_bits, mostly_slow, wave, zoo_net
+from tests.helpers import assert_same_bits, tiers, wave, zoo_net
 
 
 IMPLEMENTATIONS = ["threefry2x32", "rbg", "unsafe_rbg"]
@@ -39,15 +39,15 @@ def in_two_halves(net, x):
     return jnp.concatenate([first, second], -2), end
 
 
-@pytest.mark.parametrize("setting", mostly_slow(SETTINGS, 1))
-def test_a_network_does_not_depend_on_the_default(setting, tmp_path):
+@pytest.mark.parametrize(("implementation", "legacy"), tiers(SETTINGS, 1))
+def test_a_network_does_not_depend_on_the_default(implementation, legacy, tmp_path):
     pytest.importorskip("safetensors")
     net, x, path = rate(), wave(2, 3), tmp_path / "net.safetensors"
     both = jnp.stack([x, x])
     expected = net(both)[:2]
     assert np.any(expected[0][0] != expected[0][1])
     eqpool.save(path, net.set_attributes(expected[1]))
-    with chosen(*setting):
+    with chosen(implementation, legacy):
         assert_same(eqpool.load(path).reset_state(), net)  # from a file of another default
         ours = rate()
         assert_same(ours, net)

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._attribute.fields import fields
+from .._attribute.function import Function
 from .._attribute.spec import State
 from .._errors import is_concrete
-from .function import Function
 
 
 # Position, backend of a combinator, what it is, backend of a module.

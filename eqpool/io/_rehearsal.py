@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import jax.tree_util as jtu
 
-from .._attribute import fields, State
-from .._module import AbstractModule, Function, is_module, lead_axes, map_leaves, Site, submodules
+from .._attribute import fields, Function, State
+from .._module import AbstractModule, is_module, lead_axes, map_leaves, Site, submodules
 from ._check import check
 from ._names import Names
 from ._structure import decode
