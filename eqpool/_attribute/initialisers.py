@@ -7,9 +7,9 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PRNGKeyArray
 
-from .._types import Key, Shape
+from .._types import Shape
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Full:
         return jnp.full(shape, self.value)
 
 
-def unit_eigs(shape: Shape, key: Key) -> Float[Array, "..."]:
+def unit_eigs(shape: Shape, key: PRNGKeyArray) -> Float[Array, "..."]:
     """Normal with standard deviation `1/sqrt(shape[0])`.
 
     The eigenvalues of a square matrix then fill the unit disc (Ginibre's circular law,
@@ -31,7 +31,7 @@ def unit_eigs(shape: Shape, key: Key) -> Float[Array, "..."]:
     return jax.random.normal(key, shape) / jnp.sqrt(shape[0])
 
 
-def kaiming(shape: Shape, key: Key) -> Float[Array, "..."]:
+def kaiming(shape: Shape, key: PRNGKeyArray) -> Float[Array, "..."]:
     """Uniform in `±sqrt(6/shape[0])`.
 
     He et al. 2015, [doi:10.1109/ICCV.2015.123](https://doi.org/10.1109/ICCV.2015.123).
@@ -39,7 +39,7 @@ def kaiming(shape: Shape, key: Key) -> Float[Array, "..."]:
     return _uniform(shape, key, 6 / shape[0])
 
 
-def xavier(shape: Shape, key: Key) -> Float[Array, "..."]:
+def xavier(shape: Shape, key: PRNGKeyArray) -> Float[Array, "..."]:
     """Uniform in `±sqrt(6/sum(shape))`.
 
     Glorot and Bengio 2010, <https://proceedings.mlr.press/v9/glorot10a.html>.
@@ -47,11 +47,11 @@ def xavier(shape: Shape, key: Key) -> Float[Array, "..."]:
     return _uniform(shape, key, 6 / sum(shape))
 
 
-def uniform_sqrt(shape: Shape, key: Key) -> Float[Array, "..."]:
+def uniform_sqrt(shape: Shape, key: PRNGKeyArray) -> Float[Array, "..."]:
     """Uniform in `±sqrt(1/shape[0])`."""
     return _uniform(shape, key, 1 / shape[0])
 
 
-def _uniform(shape: Shape, key: Key, limit_squared: float) -> Array:
+def _uniform(shape: Shape, key: PRNGKeyArray, limit_squared: float) -> Array:
     limit = limit_squared**0.5
     return jax.random.uniform(key, shape, minval=-limit, maxval=limit)

@@ -8,11 +8,12 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, PRNGKeyArray
 
 from .._errors import describe, is_concrete, warn
+from .._random import as_raw_keys, is_typed
 from .._sparse import is_sparse, sparse_from, SparseWeights
-from .._types import Axis, Key, Shape
+from .._types import Axis, Shape
 from .constant import Constant
 from .interval import REAL
 from .spec import (
@@ -31,7 +32,7 @@ def resolve(
     *,
     owner: str,
     sizes: Mapping[str, int | None],
-    key: Key,
+    key: PRNGKeyArray,
 ) -> tuple[Array | SparseWeights, AbstractAttribute]:
     """The value of one field of one instance, and what the field is in that instance.
 
@@ -62,9 +63,17 @@ def resolve(
 
 
 def cast(attribute: AbstractAttribute, value: Any, owner: str) -> Array:
-    """`value` through `cast_fn`, or as an array of JAX's default float type."""
+    """`value` through `cast_fn`, or as an array of JAX's default float type.
+
+    Typed keys become raw ones, which files and batches take.
+    """
+    keys = as_raw_keys(value) if is_typed(value) else None
+    if keys is not None:
+        value = keys
     if attribute.cast_fn is not None:
         return jnp.asarray(attribute.cast_fn(value))
+    if keys is not None:
+        return keys
     try:
         array = value if hasattr(value, "dtype") else jnp.asarray(value)
         if jnp.issubdtype(array.dtype, jnp.floating) or jnp.issubdtype(array.dtype, jnp.integer):
@@ -204,7 +213,7 @@ def _merge(declaration: AbstractAttribute, argument: Any, owner: str) -> Abstrac
 
 
 def _initial_value(
-    attribute: AbstractAttribute, owner: str, sizes: Mapping[str, int | None], key: Key
+    attribute: AbstractAttribute, owner: str, sizes: Mapping[str, int | None], key: PRNGKeyArray
 ) -> Any:
     if attribute.init_func is None:
         raise ValueError(
@@ -214,7 +223,7 @@ def _initial_value(
     return call_initialiser(attribute.init_func, shape, key)
 
 
-def call_initialiser(init_func: Callable[..., Any], shape: Shape, key: Key) -> Any:
+def call_initialiser(init_func: Callable[..., Any], shape: Shape, key: PRNGKeyArray) -> Any:
     """`init_func(shape)`, `init_func(shape, key)` or `init_func(key, shape)`."""
     try:
         parameters = inspect.signature(init_func).parameters.values()

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from .._random import as_typed
 from .._scan import scan_steps
 from .._types import Key, PerNeuron
 
@@ -18,7 +19,7 @@ def add_noise(
     """
 
     def draw(key: Array, _: None) -> tuple[Array, Array]:
-        following, now = jax.random.split(jax.random.wrap_key_data(key))
+        following, now = jax.random.split(as_typed(key))
         return jax.random.key_data(following), jax.random.normal(now, drive.shape[1:], drive.dtype)
 
     def noisy(drive: Array, key: Array) -> tuple[Array, Array]:

@@ -10,7 +10,7 @@ from .._attribute.spec import permitted_shapes, State
 from .._errors import describe, listing
 from .._sparse import SparseWeights
 from .._types import Shape
-from .batching import RANDOM
+from .batching import is_random
 from .precision import FLOATS
 from .tree import attribute_value, has_batch_axis, is_tied, lead_axes, Site, submodules
 
@@ -67,8 +67,13 @@ def _check_module(
 def _check_dtype(site: Site, value: Any, where: str) -> None:
     assert site.field is not None
     wanted = site.initial.dtype
-    if site.field.family == RANDOM and jnp.issubdtype(wanted, jnp.inexact):
-        wanted = jnp.dtype("uint32")  # the initial value was cast as well
+    if is_random(site):
+        if value.dtype != jnp.uint32 or value.shape[-1:] != site.initial.shape[-1:]:
+            raise TypeError(
+                f"{where} is {describe(value)}; a module holds its keys as raw data of Threefry: "
+                "hand over a key of any kind by `set_attributes`, which converts it."
+            )
+        return
     if site.field.cast_fn is not None and not jnp.issubdtype(wanted, jnp.floating):
         if value.dtype != wanted:
             raise TypeError(f"{where} is {describe(value)}; expected {wanted}.")

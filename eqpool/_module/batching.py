@@ -14,6 +14,7 @@ from jaxtyping import Array
 from .._attribute.fields import fields
 from .._attribute.spec import State
 from .._errors import describe, listing
+from .._random import split_raw
 from .._types import NestedDict
 from .precision import FLOATS, run_dtype
 from .tree import has_batch_axis, map_leaves, Site, submodules
@@ -117,9 +118,8 @@ def run_batch(
     size = input_data.shape[0]
 
     def split(site: Site, leaf: Array) -> Array:
-        if _is_random(site) and not has_batch_axis(site, leaf):
-            return jax.random.key_data(jax.random.split(jax.random.wrap_key_data(leaf), size))
-        return leaf
+        is_shared_key = is_random(site) and not has_batch_axis(site, leaf)
+        return split_raw(leaf, size) if is_shared_key else leaf
 
     def run(batched: Any, shared: Any, input_data: Array) -> Any:
         return jax.vmap(lambda own, one: run_one(eqx.combine(own, shared), one, record))(
@@ -162,5 +162,6 @@ def run_checked(module: Any, input_data: Array, record: bool) -> Any:
     return output, state, recorded
 
 
-def _is_random(site: Site) -> bool:
+def is_random(site: Site) -> bool:
+    """Whether a leaf is a key."""
     return isinstance(site.field, State) and site.field.family == RANDOM

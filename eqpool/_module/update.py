@@ -12,7 +12,9 @@ from .._attribute.fields import fields
 from .._attribute.resolve import check_values
 from .._attribute.spec import AbstractAttribute, State
 from .._errors import describe, listing, suggestion
+from .._random import as_raw_keys
 from .._sparse import is_sparse, SparseWeights, values_for
+from .batching import is_random
 from .rockpool import attribute_name, submodule_name
 from .tree import is_tied, lead_axes, map_leaves, Site, submodules
 
@@ -91,6 +93,9 @@ def flat_attributes(
 def _new_value(site: Site, leaf: Array, value: Any, owner: str) -> Array:
     assert site.field is not None
     value = _values_of_sparse(site, value, owner)
+    if is_random(site) and leaf.shape[-1:] == (2,):
+        keys = as_raw_keys(value)
+        value = value if keys is None else keys
     try:
         # A NumPy array is copied: its owner may change it.
         array = jnp.array(value) if isinstance(value, np.ndarray) else jnp.asarray(value)

@@ -10,7 +10,7 @@ from jaxtyping import Array
 from ..._attribute import permitted_shapes
 from ..._errors import is_concrete
 from ..._module import map_leaves, Site, tagged_leaves
-from ..._random import as_key
+from ..._random import as_key, as_typed
 
 
 _M = TypeVar("_M")
@@ -71,7 +71,7 @@ def mismatch(
             raise ValueError(
                 f"mismatch: nothing has the family {one!r}; families here: {sorted(existing)}."
             )
-    key = jax.random.wrap_key_data(as_key(rng_key))
+    key = as_typed(as_key(rng_key))
 
     def vary(site: Site, leaf: Any) -> Any:
         if site.field is None or site.field.family not in families:
