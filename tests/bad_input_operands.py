@@ -86,7 +86,7 @@ OPERAND_CASES = {
     "float8 input": (
         lambda: rate()(X.astype(jnp.float8_e4m3fn)),
         TypeError,
-        r"input_data must be floating point; got float8_e4m3fn\[3,4\]",
+        r"got float8_e4m3fn\[3,4\]: convert it with `input_data.astype\(float\)`",
     ),
     "weights of another layer": (
         lambda: rate(w_rec=jnp.ones((3, 3)))(X),
@@ -138,7 +138,7 @@ OPERAND_CASES = {
     "a key of another dtype": (
         lambda: cast(rate(), jnp.float32, eqx.is_array)(X),
         TypeError,
-        r"'rng_key' is float32\[2\]; expected uint32",
+        r"'rng_key' is float32\[2\]; a module holds its keys as raw data of Threefry",
     ),
     "all arrays as integers": (
         lambda: cast(rate(), jnp.int32, eqx.is_inexact_array)(X),

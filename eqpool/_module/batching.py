@@ -56,11 +56,11 @@ def checked_input(module: Any, input_data: Any) -> Array:
         axes = ", ".join(map(str, channels))
         expected += f", or the same as (T, {axes}) or (B, T, {axes})"
     if array.dtype.name not in FLOATS:
-        remedy = (
-            ": take its real part or its magnitude"
-            if jnp.issubdtype(array.dtype, jnp.complexfloating)
-            else ""
-        )
+        remedy = ""
+        if jnp.issubdtype(array.dtype, jnp.complexfloating):
+            remedy = ": take its real part or its magnitude"
+        elif jnp.issubdtype(array.dtype, jnp.floating):
+            remedy = ": convert it with `input_data.astype(float)`"
         raise TypeError(
             f"{owner}: input_data must hold numbers, or spikes as booleans; got {describe(array)}"
             f"{remedy}."
