@@ -90,12 +90,20 @@ from ._surrogate import (
 )
 from ._training import (
     accuracy as accuracy,
+    bounds_clip as bounds_clip,
+    bounds_cost as bounds_cost,
     bounds_penalty as bounds_penalty,
     cross_entropy as cross_entropy,
+    l0_norm_approx as l0_norm_approx,
+    l2sqr_norm as l2sqr_norm,
     last_output as last_output,
     length_mask as length_mask,
     log_space as log_space,
+    logsoftmax as logsoftmax,
+    make_bounds as make_bounds,
     mse as mse,
+    softmax as softmax,
+    sse as sse,
     time_average as time_average,
 )
 from .io import from_nir as from_nir, load as load, save as save, to_nir as to_nir

@@ -9,10 +9,11 @@ from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import Array, ArrayLike, Bool, Float
 
-from .._errors import describe
+from .._errors import describe, is_concrete
 
 
 Readout: TypeAlias = Callable[[Any, Any], Array]
@@ -47,14 +48,46 @@ def mse(output: ArrayLike, target: ArrayLike, mask: ArrayLike | None = None) -> 
     **Raises:** `ValueError` if the shapes of `output` and `target` differ, or the mask does
     not fit them.
     """
-    output, target = jnp.asarray(output), jnp.asarray(target)
-    if output.shape != target.shape:
-        raise ValueError(
-            f"mse: output and target must have one shape; got {output.shape} and {target.shape}."
-        )
-    mask = jnp.broadcast_to(_checked_mask(output, mask), output.shape)
-    error = jnp.where(mask, output - target, 0.0)
-    return jnp.sum(error**2) / jnp.maximum(jnp.sum(mask), 1).astype(output.dtype)
+    error, count = _errors("mse", output, target, mask)
+    return jnp.sum(error**2) / jnp.maximum(count, 1).astype(error.dtype)
+
+
+def sse(output: ArrayLike, target: ArrayLike, mask: ArrayLike | None = None) -> Float[Array, ""]:
+    """The sum of squared errors over all channels and all time steps inside the mask.
+
+    **Raises:** as [`eqpool.mse`][].
+    """
+    error, _ = _errors("sse", output, target, mask)
+    return jnp.sum(error**2)
+
+
+def softmax(x: ArrayLike, temperature: ArrayLike = 1.0) -> Float[Array, "*N"]:
+    r"""$e^{x_i/\tau}$ over its sum, over **all** entries of an array, as Rockpool's.
+
+    For one vector of scores; map over a batch. [`eqpool.SoftmaxJax`][] is a readout.
+
+    **Arguments:**
+
+    - `x`: scores.
+    - `temperature`: towards 0, the largest gets all. Default 1.
+
+    **Raises:** `ValueError` for a temperature that is not positive.
+    """
+    return jnp.exp(logsoftmax(x, temperature))
+
+
+def logsoftmax(x: ArrayLike, temperature: ArrayLike = 1.0) -> Float[Array, "*N"]:
+    """The logarithm of [`eqpool.softmax`][], without its loss of small values.
+
+    Arguments and errors are those of [`eqpool.softmax`][].
+    """
+    if is_concrete(temperature) and not np.all(np.asarray(temperature) > 0):
+        raise ValueError(f"temperature must be positive; got {temperature}.")
+    x = jnp.asarray(x)
+    x = x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(jnp.result_type(float))
+    # The largest goes first, since a quotient by a small temperature may be infinite.
+    scaled = (x - jax.lax.stop_gradient(jnp.max(x))) / jnp.asarray(temperature, x.dtype)
+    return scaled - jax.nn.logsumexp(scaled)
 
 
 def cross_entropy(
@@ -102,6 +135,18 @@ def accuracy(
     output, labels = jnp.asarray(output), _checked_labels(output, labels)
     hits = jnp.argmax(readout(output, mask), axis=-1) == labels
     return jnp.mean(hits, dtype=output.dtype)
+
+
+def _errors(owner: str, output: Any, target: Any, mask: Any) -> tuple[Array, Array]:
+    """Differences inside the mask, and how many there are."""
+    output, target = jnp.asarray(output), jnp.asarray(target)
+    if output.shape != target.shape:
+        raise ValueError(
+            f"{owner}: output and target must have one shape; got {output.shape} and "
+            f"{target.shape}."
+        )
+    mask = jnp.broadcast_to(_checked_mask(output, mask), output.shape)
+    return jnp.where(mask, output - target, 0.0), jnp.sum(mask)
 
 
 def _checked_mask(output: ArrayLike, mask: Any) -> Bool[Array, "*B T 1"]:
