@@ -1,14 +1,41 @@
 """Wrong uses of what Rockpool's users know, with what the message must say."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 import eqpool
+from eqpool import Constant, Parameter, SimulationParameter, State
 
 
 def net():
     return eqpool.Sequential(eqpool.Linear((3, 4), rng_key=0), eqpool.LIF(4, rng_key=0))
+
+
+class Written(eqpool.AbstractModule):
+    """With attributes assigned in the constructor, as Rockpool's are."""
+
+    blueprint: eqpool.Blueprint
+    w: Any
+    gain: Any = eqpool.field(Parameter(1.0))
+
+    def __init__(self, w, first=False, declared=None):
+        if not first:
+            eqpool.initialise(self, 3)
+        self.w = w
+        if declared is not None:
+            self.gain = declared
+        if first:
+            eqpool.initialise(self, 3)
+
+    def run(self, input_data, record):
+        return input_data, {}, {}
+
+
+def written(*args, **kwargs):
+    return Written(*args, **kwargs)
 
 
 def named(*names):
@@ -223,6 +250,48 @@ ROCKPOOL_CASES = {
         lambda: eqpool.softmax(np.ones(3), 0.0),
         ValueError,
         "temperature must be positive; got 0.0",
+    ),
+    # attributes assigned in a constructor
+    "a Parameter assigned to a field": (
+        lambda: written(Parameter(shape=(3, 3), init_func=np.zeros)),
+        TypeError,
+        r"Written.w: a Parameter was assigned to a field, where it says nothing. Declare it where "
+        r"the field is annotated, `w: Array = eqpool.field\(eqpool.Parameter\(...\)\)`, and let",
+    ),
+    "a State assigned to a field": (
+        lambda: written(State(shape=(), init_func=jnp.zeros), first=True),
+        TypeError,
+        r"Written.w: a State was assigned .* `w: Array = eqpool.field\(eqpool.State\(...\)\)`",
+    ),
+    "a Constant assigned to a field": (
+        lambda: written(Constant(3.0)),
+        TypeError,
+        r"Written.w: a Constant was .* `w: Array = eqpool.field\(eqpool.SimulationParameter\(",
+    ),
+    "simulation parameters in a dictionary in a field": (
+        lambda: written({"a": [SimulationParameter(3.0)]}),
+        TypeError,
+        "Written.w: a SimulationParameter was assigned to a field",
+    ),
+    "a Parameter in place of field": (
+        lambda: type("M", (Written,), {"__annotations__": {"v": float}, "v": Parameter(2.0)})(0.0),
+        TypeError,
+        r"M.v: a Parameter was assigned .* `v: Array = eqpool.field\(eqpool.Parameter\(...\)\)`",
+    ),
+    "a Parameter assigned to a declared field": (
+        lambda: written(2.0, declared=Parameter(4.0)),
+        TypeError,
+        r"Written.gain: a Parameter was .* `eqpool.initialise\(self, shape, {'gain': Parameter\(",
+    ),
+    "a Parameter assigned to a declared field before": (
+        lambda: written(2.0, first=True, declared=Constant(4.0)),
+        TypeError,
+        r"Written.gain: a Constant was .* `eqpool.initialise\(self, shape, {'gain': Constant\(",
+    ),
+    "a constant state": (
+        lambda: eqpool.RateJax(3, tau=State(Constant(1.0))),
+        TypeError,
+        "RateJax.tau: Constant takes parameters only; this is a state",
     ),
     "a Residual around nothing": (
         lambda: eqpool.Residual(eqpool.Sequential()),

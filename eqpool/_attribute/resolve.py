@@ -20,9 +20,10 @@ from .spec import (
     AbstractAttribute,
     as_role,
     check_attribute,
-    Parameter,
     permitted_shapes,
     SimulationParameter,
+    State,
+    without_constant,
 )
 
 
@@ -188,13 +189,13 @@ def bounds_message(
 
 
 def _merge(declaration: AbstractAttribute, argument: Any, owner: str) -> AbstractAttribute:
-    constant = isinstance(argument, Constant)
-    if isinstance(argument, Constant):
-        argument = argument.data
-        if not isinstance(declaration, (Parameter, SimulationParameter)):
-            raise TypeError(
-                f"{owner}: Constant takes parameters only; this is a {declaration.role}."
-            )
+    declaration, constant = without_constant(declaration, owner), False
+    while isinstance(argument, Constant):
+        argument, constant = argument.data, True
+    if isinstance(argument, AbstractAttribute) and isinstance(argument.data, Constant):
+        argument, constant = without_constant(argument, owner), True
+    if constant and isinstance(declaration, State):
+        raise TypeError(f"{owner}: Constant takes parameters only; this is a {declaration.role}.")
     if isinstance(argument, AbstractAttribute):
         role = type(argument)
         given = {

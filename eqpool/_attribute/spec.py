@@ -8,6 +8,7 @@ import equinox as eqx
 
 from .._errors import describe
 from .._types import Axis, ShapeLike
+from .constant import Constant
 from .interval import Interval
 
 
@@ -26,6 +27,7 @@ class AbstractAttribute:
     **Arguments:**
 
     - `data`: the value. In a declaration: the default. It must fit `shape` if that is given.
+        An [`eqpool.Constant`][] makes the attribute a simulation parameter.
     - `family`: the name under which filters find this attribute: `"weights"`, `"taus"`,
         `"biases"`, `"thresholds"`, `"currents"`, `"capacitances"`, or any other string.
         Default: the name of the field.
@@ -113,6 +115,21 @@ def as_role(
     return role(**(vars(attribute) | changes))
 
 
+def without_constant(attribute: AbstractAttribute, owner: str) -> AbstractAttribute:
+    """The same attribute; as a simulation parameter if its data is a `Constant`.
+
+    **Raises:** `TypeError` for a constant state.
+    """
+    data = attribute.data
+    if not isinstance(data, Constant):
+        return attribute
+    if isinstance(attribute, State):
+        raise TypeError(f"{owner}: Constant takes parameters only; this is a {attribute.role}.")
+    while isinstance(data, Constant):
+        data = data.data
+    return as_role(SimulationParameter, attribute, data=data)
+
+
 def field(attribute: AbstractAttribute, **kwargs: Any) -> Any:
     """Declares a field of a module, as `equinox.field` and `dataclasses.field` do.
 
@@ -145,7 +162,7 @@ def declared(cls: type) -> dict[str, AbstractAttribute]:
     found = {}
     for entry in dataclasses.fields(cls):
         if _METADATA in entry.metadata:
-            attribute = entry.metadata[_METADATA]
+            attribute = without_constant(entry.metadata[_METADATA], f"{cls.__name__}.{entry.name}")
             attribute = dataclasses.replace(attribute, family=attribute.family or entry.name)
             check_attribute(attribute, f"{cls.__name__}.{entry.name}")
             found[entry.name] = attribute

@@ -29,6 +29,7 @@ from .precision import (
 )
 from .runtime import check_attributes, check_finite
 from .show import as_text
+from .stray import check_fields
 from .tree import attributes, attributes_named, submodules
 from .update import reset, set_attributes
 
@@ -380,6 +381,7 @@ class AbstractModule(eqx.Module):
         )
 
     def __check_init__(self) -> None:
+        check_fields(self)
         names = [*fields(self), *(name for name, _ in submodules(self))]
         for name in names:
             if names.count(name) > 1:

@@ -14,6 +14,7 @@ from .._errors import describe, listing
 from .._random import as_key, keys_by_name
 from .._sparse import SparseWeights
 from .._types import Shape
+from .stray import check_fields
 
 
 def initialise(
@@ -58,6 +59,7 @@ def initialise(
     shape = normalise_shape(shape, cls)
     known = {"N_in": shape[0], "N_out": shape[-1], "N": shape[-1], **(sizes or {})}
     declared = fields(type(module))
+    check_fields(module)  # what stands in a declared field would be lost
     for unknown in (*arguments.keys(), *absent):
         if unknown not in declared:
             raise ValueError(f"{cls} has no field {unknown!r}; it has {listing(declared)}.")

@@ -139,7 +139,9 @@ def currents(base: Any, quantities: Mapping[str, Any], explicit: Collection[str]
     found, values = {}, {}
     for name in (name for name in QUANTITIES if name in wanted):
         given = wanted[name]
-        value = given.data if isinstance(given, (AbstractAttribute, Constant)) else given
+        value = given
+        while isinstance(value, (AbstractAttribute, Constant)):
+            value = value.data
         try:
             value = jnp.asarray(value, jnp.result_type(float))
         except (TypeError, ValueError):
@@ -279,5 +281,5 @@ def _wrapped(given: Any, current: Array) -> Any:
     if isinstance(given, Constant):
         return Constant(current)
     if isinstance(given, AbstractAttribute):
-        return dataclasses.replace(given, data=current)
+        return dataclasses.replace(given, data=_wrapped(given.data, current))
     return current
