@@ -4,18 +4,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import ArrayLike, Float, Num, Shaped
+from jaxtyping import ArrayLike, Float, Num
 from matplotlib.axes import Axes
 
 from .._attribute import fields
 from .._errors import describe, listing, suggestion
-from .._events import Events
 from .._module import AbstractModule
 from ._style import curves, given, in_units, whole_numbers
+from ._time_series import event_trains, is_timed, sample_times
 
 
 def raster(
-    spikes: Shaped[ArrayLike, "T N"] | Events,
+    spikes: Any,
     dt: Float[ArrayLike, ""] | None = None,
     *,
     ax: Axes | None = None,
@@ -25,27 +25,28 @@ def raster(
 
     **Arguments:**
 
-    - `spikes`: spikes in each step, `(T, N)`, of which those that are not 0 are marked at the end
-        of their step; or [`eqpool.Events`][], which have times.
-    - `dt`: time step, s; for a raster.
+    - `spikes`: spikes in each step, `(T, N)`, or `(T,)` of one neuron, of which those that are not
+        0 are marked at the end of their step; or what has times: [`eqpool.Events`][], or a series
+        of pynapple, as a `timed` module returns it.
+    - `dt`: time step, s; for an array.
     - `ax`: axes to draw into. Default: new ones.
     - `kwargs`: of `Axes.eventplot`, as `colors` or `linewidths`.
 
-    **Returns:** the axes.
+    **Returns:** the axes; the neurons of a `TsGroup` stand at their keys.
 
-    **Raises:** `ValueError` for a raster with other axes than time and neurons, and without `dt`;
-    `TypeError` for what is no axes.
+    **Raises:** `ValueError` for a raster with other axes than time and neurons, and for an array
+    without `dt`; `TypeError` for what is no raster and no axes.
     """
     ax = given(ax, "raster")
-    if isinstance(spikes, Events):
-        trains = spikes.trains()
-    else:
-        values = _series(spikes, "raster", "spikes")
-        dt = _time_step(dt, "raster")
-        trains = [(np.flatnonzero(train) + 1) * dt for train in values.T]
-    style = {"colors": "black", "linelengths": 0.8, "linewidths": 1.0} | kwargs
-    ax.eventplot(trains, **style)
-    ax.set_ylim(-0.6, len(trains) - 0.4)
+    trains = event_trains(spikes)
+    if trains is None:
+        values, times = _series(spikes, "raster", "spikes")
+        if times is None:
+            times = (np.arange(len(values)) + 1) * _time_step(dt, "raster")
+        trains = {n: times[train != 0] for n, train in enumerate(values.T)}
+    style: dict[str, Any] = {"colors": "black", "linelengths": 0.8, "linewidths": 1.0}
+    ax.eventplot(list(trains.values()), **(style | {"lineoffsets": list(trains)} | kwargs))
+    ax.set_ylim(min(trains, default=0) - 0.6, max(trains, default=0) + 0.6)
     whole_numbers(ax.yaxis)
     in_units(ax.xaxis, "Time", "s")
     ax.set_ylabel("Neuron")
@@ -54,7 +55,7 @@ def raster(
 
 def traces(
     module: AbstractModule,
-    record: Mapping[str, Float[ArrayLike, "T N"]],
+    record: Mapping[str, Any],
     name: str,
     *,
     neurons: Sequence[int] | None = None,
@@ -67,8 +68,8 @@ def traces(
 
     **Arguments:**
 
-    - `module`: whose record it is; it knows time step and units.
-    - `record`: of `module(x, record=True)`, without a batch.
+    - `module`: whose record it is; it knows time step and units. Also a `timed` one.
+    - `record`: of `module(x, record=True)`, without a batch; arrays, or series of pynapple.
     - `name`: what is drawn, as `"vmem"`.
     - `neurons`: which. Default: the first six.
     - `ax`: axes to draw into. Default: new ones.
@@ -81,20 +82,22 @@ def traces(
     is no module or no axes.
     """
     ax = given(ax, "traces")
-    declared = fields(module)
+    inner = module.modules().get("module") if is_timed(module) else None
+    declared = fields(module if inner is None else inner)
     if name not in record:
         raise ValueError(
             f"plot.traces: no {name!r} in the record; it has {listing(record)}."
             f"{suggestion(name, record)}"
         )
-    values = _series(record[name], "traces", f"record[{name!r}]")
+    values, time = _series(record[name], "traces", f"record[{name!r}]")
     count = values.shape[1]
     chosen = list(range(min(count, 6))) if neurons is None else list(neurons)
     for neuron in chosen:
         if not 0 <= neuron < count:
             raise IndexError(f"plot.traces: no neuron {neuron} among {count}.")
-    dt = _time_step(getattr(module, "dt", None), "traces")
-    time = (np.arange(len(values)) + 1) * dt
+    if time is None:
+        dt = _time_step(getattr(module, "dt", None), "traces")
+        time = (np.arange(len(values)) + 1) * dt
     for neuron, style in zip(chosen, curves(), strict=False):
         style |= {"label": str(neuron), "marker": ""}
         ax.plot(time, values[:, neuron], **(style | kwargs))
@@ -159,14 +162,20 @@ def fi_curve(
     return ax
 
 
-def _series(values: Any, function: str, argument: str) -> np.ndarray:
+def _series(values: Any, function: str, argument: str) -> tuple[np.ndarray, np.ndarray | None]:
+    """Values `(T, N)`, and their times if they have any."""
+    times = sample_times(values)
     values = np.asarray(values)
+    if values.dtype.kind not in "biufV":  # V: bfloat16 and the like
+        raise TypeError(f"plot.{function}: {argument} must hold numbers; got {describe(values)}.")
+    if values.ndim == 1:
+        values = values[:, None]
     if values.ndim != 2:
         raise ValueError(
             f"plot.{function}: {argument} must be (T, N); got shape {values.shape}."
             + (" Choose one element of the batch." if values.ndim == 3 else "")
         )
-    return values
+    return values, times
 
 
 def _time_step(dt: Any, function: str) -> float:
