@@ -44,8 +44,9 @@ def raster(
         if times is None:
             times = (np.arange(len(values)) + 1) * _time_step(dt, "raster")
         trains = {n: times[train != 0] for n, train in enumerate(values.T)}
-    style: dict[str, Any] = {"colors": "black", "linelengths": 0.8, "linewidths": 1.0}
-    ax.eventplot(list(trains.values()), **(style | {"lineoffsets": list(trains)} | kwargs))
+    style: Any = {"colors": "black", "linelengths": 0.8, "linewidths": 1.0}
+    style |= {"lineoffsets": list(trains)} | kwargs
+    ax.eventplot(list(trains.values()), **style)
     ax.set_ylim(min(trains, default=0) - 0.6, max(trains, default=0) + 0.6)
     whole_numbers(ax.yaxis)
     in_units(ax.xaxis, "Time", "s")
