@@ -25,7 +25,7 @@ from .._sparse import SparseWeights
 _NUMPY = """
 abs arccos arccosh arcsin arcsinh arctan arctanh cbrt ceil cos cosh cumprod cumsum deg2rad exp exp2
 expm1 fabs floor i0 log log10 log1p log2 max maximum mean min minimum negative positive prod rad2deg
-reciprocal rint round sign sin sinc sinh sort sqrt square std sum tan tanh trunc var
+reciprocal rint round sign sin sinc sinh sort sqrt square std subtract sum tan tanh trunc var
 """.split()
 
 

@@ -9,6 +9,7 @@ from .._errors import describe, extra, is_concrete
 from .._models import Threshold
 from .._models.instant import identity
 from .._module import AbstractModule
+from .._solver import ForwardEuler
 from .._sparse import SparseWeights
 from ..graph import (
     AliasConnection,
@@ -19,13 +20,15 @@ from ..graph import (
     LIFNeurons,
     LinearWeights,
     Output,
+    RateNeurons,
 )
-from ._nir_reader import check_discretisation, Discretisation, FORGETFUL
+from ._nir_reader import check_discretisation, Discretisation, FORGETFUL, LINEAR
 
 
 _WRITTEN = (
     "to_nir writes Linear, LIF with one synapse per neuron, ExpSyn, ExpSmooth without a function, "
-    "and Instant with a Threshold, in Sequential, FFwdStack and Residual."
+    "Rate with jnp.subtract for one, and Instant with a Threshold, in Sequential, FFwdStack and "
+    "Residual."
 )
 
 
@@ -40,6 +43,7 @@ def to_nir(module: AbstractModule, *, discretisation: Discretisation = "exponent
     | `LIF` with one synapse per neuron | `CubaLIF`, recurrent weights as a `Linear` back to it |
     | the same, as read from `LIF` or `IF` | `LIF`, `IF` |
     | `ExpSyn`, `ExpSmooth` without a function | `LI`; as read from `I`, `I` |
+    | `Rate` with `jnp.subtract` for a function | `LI`, with recurrent weights |
     | `Instant` with [`eqpool.Threshold`][] | `Threshold` |
     | `Sequential`, `FFwdStack` | edges |
     | `Residual` | edges, and a `Scale` by 1 around its modules |
@@ -58,8 +62,8 @@ def to_nir(module: AbstractModule, *, discretisation: Discretisation = "exponent
     **Returns:** a `nir.NIRGraph`.
 
     **Raises:** `ValueError`, naming the module, for what NIR has no node for: other models
-    (`RateJax`, `DynapSim`, `AdExLIF`, `Softmax`), noise, several synapses on a neuron, other
-    functions. `TypeError` for what is no module, and inside `jit`, `grad` or `vmap`.
+    (`DynapSim`, `AdExLIF`, `Softmax`, a `Rate` that is not linear), noise, several synapses on a
+    neuron, other functions. `TypeError` for what is no module, and inside `jit`, `grad` or `vmap`.
 
     !!! example
 
@@ -116,6 +120,8 @@ def _converted(nir: Any, name: str, node: Any) -> Any:
         case ExponentialSynapses():
             _no_noise(name, node)
             return _leaky(nir, node, before_decay=True)
+        case RateNeurons(activation_func=function) if function is LINEAR:
+            return _leaky_rates(nir, name, node)
         case ExponentialFilter(activation_fun=function) if function is identity:
             return _leaky(nir, node, before_decay=False)
         case InstantFunction() if node.function is identity:
@@ -165,6 +171,24 @@ def _leaky(nir: Any, node: ExponentialSynapses | ExponentialFilter, before_decay
         return nir.I(r=np.full_like(tau, 1 / dt), metadata={"dt": dt})
     r = (left if before_decay else 1.0) / lost
     return nir.LI(tau=tau, r=r, v_leak=np.zeros_like(tau), metadata={"dt": dt})
+
+
+def _leaky_rates(nir: Any, name: str, node: RateNeurons) -> Any:
+    _no_noise(name, node)
+    dt, tau = float(np.asarray(node.dt)), _each(node.tau, node.size_out)
+    if not isinstance(node.solver, ForwardEuler) or np.any(np.asarray(node.threshold)):
+        raise ValueError(
+            f"NIR has no node for {name!r}, {node}: of linear rate neurons it has one for those "
+            "with a threshold of 0, and ForwardEuler for a solver."
+        )
+    if np.any(tau <= dt):
+        raise ValueError(
+            f"NIR has no node for {name!r}, {node}, whose time constant of {np.min(tau):.3g} s is "
+            f"not longer than its dt of {dt:.3g} s."
+        )
+    tau = -dt / np.log1p(-dt / tau)
+    v_leak = _each(node.bias, len(tau))
+    return nir.LI(tau=tau, r=np.ones_like(tau), v_leak=v_leak, metadata={"dt": dt})
 
 
 def _for_euler(node: Any) -> None:

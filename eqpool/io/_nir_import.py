@@ -10,6 +10,7 @@ from .._combinators import from_graph
 from .._errors import describe, extra
 from .._models import Threshold
 from .._module import AbstractModule
+from .._solver import ForwardEuler
 from ..graph import (
     AbstractNode,
     AliasConnection,
@@ -19,11 +20,19 @@ from ..graph import (
     LIFNeurons,
     LinearWeights,
     Output,
+    RateNeurons,
     Wiring,
 )
 from ._nir_file import read_file
 from ._nir_normal import normalised, unused
-from ._nir_reader import check_discretisation, Discretisation, FORGETFUL, LASTING, Reader
+from ._nir_reader import (
+    check_discretisation,
+    Discretisation,
+    FORGETFUL,
+    LASTING,
+    LINEAR,
+    Reader,
+)
 from ._nir_values import note
 
 
@@ -44,13 +53,13 @@ def from_nir(
 
     `Linear` and `Affine` become [`eqpool.LinearJax`][], as does `Scale`; `CubaLIF`, `LIF` (a
     synapse that forgets within a step) and `IF` (a membrane that never does) [`eqpool.LIFJax`][];
-    `LI` and `I` [`eqpool.ExpSynJax`][], and `CubaLI` two of these; `Threshold` an
-    [`eqpool.Threshold`][]. Resistances and input weights go into the weights in front, recurrent
-    ones too. The bias of recurrent weights goes into the bias of the neurons, or, where a synapse
-    filters it, into that of the weights in front. Graphs inside the graph are unpacked, what only
-    hands on is left out (`Identity`, a `Flatten` to one axis, a `Delay` of 0), and edges around
-    other nodes become [`eqpool.Residual`][]. Other than in NIR, a spike takes the threshold from
-    the membrane potential, where NIR sets it to zero.
+    `LI` and `I` [`eqpool.ExpSynJax`][], or with recurrent weights a linear [`eqpool.RateJax`][],
+    and `CubaLI` two of these; `Threshold` an [`eqpool.Threshold`][]. Resistances and input weights
+    go into the weights in front, recurrent ones too. The bias of recurrent weights goes into the
+    bias of the neurons, or, where a synapse filters it, into that of the weights in front. Graphs
+    inside the graph are unpacked, what only hands on is left out (`Identity`, a `Flatten` to one
+    axis, a `Delay` of 0), and edges around other nodes become [`eqpool.Residual`][]. Other than in
+    NIR, a spike takes the threshold from the membrane potential, where NIR sets it to zero.
 
     A node with one value for each of its fields has as many channels as lead to it. Types that
     `nir` infers are not needed, and not checked.
@@ -76,6 +85,10 @@ def from_nir(
     """
     nir = extra("nir", "nir")
     check_discretisation("from_nir", discretisation)
+    if max_bytes is not None and (isinstance(max_bytes, bool) or not isinstance(max_bytes, int)):
+        raise TypeError(
+            f"from_nir: max_bytes must be an integer, or None; got {describe(max_bytes)}."
+        )
     is_path = isinstance(source, (str, os.PathLike))
     graph = read_file(nir, source, max_bytes) if is_path else source
     if not isinstance(graph, nir.NIRGraph):
@@ -109,7 +122,7 @@ def _scale_inputs(
     offset: np.ndarray,
 ) -> None:
     """Puts the gain of a neuron into the weights in front of it, or weights there that hold it."""
-    into = [a for a, b in reader.edges if b == name]
+    into = reader.into(name)
     forward = [a for a in into if not reader.is_recurrent(a)]
     alone = len(forward) == 1 and sum(a == forward[0] for a, _ in reader.edges) == 1
     for source in into:
@@ -178,6 +191,9 @@ def _converted(reader: Reader, name: str) -> tuple[AbstractNode, np.ndarray, np.
         case nir.Threshold():
             n, threshold = reader.size(name), reader.cast(name, reader.each(name, "threshold"))
             return InstantFunction(n, n, Threshold(threshold)), one, none
+        case nir.LI() | nir.I() if any(map(reader.is_recurrent, reader.into(name))):
+            neurons, r = _rates(reader, name)
+            return neurons, r, none
         case nir.LI():
             left, lost, tau = reader.decay(name, "tau", synaptic=True)
             synapses = ExponentialSynapses((len(left),), tau, dt=reader.step(name))
@@ -234,6 +250,25 @@ def _neurons(
         dt=dt,
     )
     return neurons, gain
+
+
+def _rates(reader: Reader, name: str) -> tuple[RateNeurons, np.ndarray]:
+    """Leaky integrators that hear each other, and gain of their input."""
+    dt, r = reader.step(name), reader.each(name, "r")
+    if isinstance(reader.nodes[name], reader.nir.LI):
+        lost, v_leak = reader.decay(name, "tau").lost, reader.each(name, "v_leak")
+    else:
+        lost, v_leak, r = np.full_like(r, 1 / LASTING), 0.0, r * dt * LASTING
+    neurons = RateNeurons(
+        (len(r),),
+        # With which a step of forward Euler loses the same.
+        tau=reader.cast(name, dt / lost),
+        bias=reader.cast(name, v_leak + r * reader.recurrent_bias(name)),
+        activation_func=LINEAR,
+        dt=dt,
+        solver=ForwardEuler(),
+    )
+    return neurons, r
 
 
 def _most_spikes(name: str, node: Any) -> Any:

@@ -17,6 +17,9 @@ Discretisation: TypeAlias = Literal["exponential", "euler"]
 # undoing it in the weights rounds nothing.
 FORGETFUL = 2.0**-20
 
+# The activation of rate neurons that are leaky integrators, whose threshold is 0.
+LINEAR = jnp.subtract
+
 # Time constant, in steps, of what never decays in NIR: all is left after a step, to the last bit.
 LASTING = 2.0**60
 
@@ -45,13 +48,17 @@ class Reader:
     max_bytes: int | None
     sizes: dict[str, int] = dataclasses.field(default_factory=dict)
 
+    def into(self, name: str) -> list[str]:
+        """The nodes that lead to a node."""
+        return [a for a, b in self.edges if b == name]
+
     def sources(self, name: str) -> list[str]:
         """Where the input of a node comes from, but for recurrent weights."""
-        return [a for a, b in self.edges if b == name and not self.is_recurrent(a)]
+        return [source for source in self.into(name) if not self.is_recurrent(source)]
 
     def is_recurrent(self, name: str) -> bool:
         """Whether a node leads from another straight back to it."""
-        into = {a for a, b in self.edges if b == name}
+        into = set(self.into(name))
         return len(into) == 1 and into == {b for a, b in self.edges if a == name}
 
     def size(self, name: str) -> int:
@@ -108,7 +115,7 @@ class Reader:
     def recurrent_bias(self, name: str) -> np.ndarray | float:
         """What recurrent weights add to the input of a node in every step, spikes or none."""
         total: np.ndarray | float = 0.0
-        for source in dict.fromkeys(a for a, b in self.edges if b == name):
+        for source in self.into(name):
             if self.is_recurrent(source) and isinstance(self.nodes[source], self.nir.Affine):
                 self.check_sizes(source, name)
                 total = total + self.each(source, "bias")

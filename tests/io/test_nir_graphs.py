@@ -269,10 +269,17 @@ def test_a_time_step_as_text():
             eqpool.from_nir(graph_of(n=lif(metadata={"dt": dt})))
 
 
-def test_what_is_written():
+@pytest.mark.untyped
+def test_what_is_no_module():
     for given in (3, nir.Linear(W), [eqpool.Linear((2, 2), rng_key=0)]):
         with pytest.raises(TypeError, match="to_nir takes a module of eqpool; got"):
             eqpool.to_nir(given)
+    for most in ("1 MB", 1.5, True):
+        with pytest.raises(TypeError, match="max_bytes must be an integer, or None; got"):
+            eqpool.from_nir(graph_of(n=nir.Linear(W)), max_bytes=most)
+
+
+def test_what_is_written():
     with pytest.raises(ValueError, match="'RateJax'.* to_nir writes Linear, LIF with one synapse"):
         eqpool.to_nir(eqpool.RateJax(2))
 

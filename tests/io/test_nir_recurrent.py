@@ -1,5 +1,7 @@
 """Recurrent weights with biases, as other frameworks have them, against steps of NumPy."""
 
+import diffrax
+import jax
 import jax.numpy as jnp
 import nir
 import numpy as np
@@ -145,6 +147,57 @@ def test_the_bias_of_a_recurrent_layer_of_snntorch():
         back.bias = bias
         net = eqpool.from_nir(graph, dt=1e-4, discretisation="euler")
         np.testing.assert_array_equal(net(jnp.asarray(inputs))[0], spikes)
+
+
+LEAKY = {
+    "LI": nir.LI(**values("tau", "r", "v_leak")),
+    "I": nir.I(r=RNG.uniform(20.0, 90.0, N)),
+    "a slow LI": nir.LI(np.full(N, 1e25), np.full(N, 1e26), np.full(N, 1e24)),
+}
+
+
+@pytest.mark.parametrize("euler", [False, True])
+@pytest.mark.parametrize("name", LEAKY)
+def test_leaky_integrators_that_hear_each_other(name, euler, x64):
+    node, kind = LEAKY[name], "euler" if euler else "exponential"
+    net = eqpool.from_nir(population(node, nir.Affine(-W_REC, B_REC)), dt=DT, discretisation=kind)
+    v, expected = np.zeros(N), []
+    for x in X:
+        drive = x - W_REC @ v + B_REC
+        if name == "LI":
+            a = decay(node.tau, euler)
+            v = a * v + (1 - a) * (node.v_leak + node.r * drive)
+        else:
+            v = v + DT * (node.r * drive if name == "I" else 10.0 * drive + 0.1)
+        expected.append(v)
+    np.testing.assert_allclose(net(X)[0], expected, rtol=1e-9)
+    written = eqpool.to_nir(net, discretisation=kind)
+    again = eqpool.from_nir(written, discretisation=kind)
+    assert eqpool.RateJax in map(type, again)
+    np.testing.assert_allclose(again(X)[0], expected, rtol=1e-9)
+
+
+LINEAR = dict(activation_func=jnp.subtract)
+NOT_WRITTEN = {
+    "a threshold": (dict(threshold=0.1), "for those with a threshold of 0, and ForwardEuler for"),
+    "another solver": (dict(solver=diffrax.Heun()), "a threshold of 0, and ForwardEuler"),
+    "a step too long": (dict(tau=1e-3), "constant of 0.001 s is not longer than its dt of 0.001 s"),
+    "noise": (dict(noise_std=0.1), "no noise, and 'RateJax'"),
+}
+
+
+@pytest.mark.parametrize("name", NOT_WRITTEN)
+def test_linear_rate_neurons_that_nir_has_none_of(name):
+    kwargs, message = NOT_WRITTEN[name]
+    with pytest.raises(ValueError, match=message):
+        eqpool.to_nir(eqpool.RateJax(2, **LINEAR, **kwargs))
+
+
+def test_a_linear_network_is_saved(tmp_path):
+    net = eqpool.from_nir(population(LEAKY["LI"], nir.Linear(W_REC)), dt=DT)
+    eqpool.save(tmp_path / "net.safetensors", net)
+    same = eqpool.load(tmp_path / "net.safetensors")
+    assert jax.tree.structure(same) == jax.tree.structure(net)
 
 
 MISFITS = {
