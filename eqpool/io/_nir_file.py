@@ -118,7 +118,7 @@ class _Contents:
         for flat, index in enumerate(np.ndindex(data.shape)):
             found[flat] = text[index]
             self._take(len(found[flat]), where)
-        return found.reshape(data.shape)
+        return found.reshape(data.shape)[()]
 
     def _check_chunks(self, data: Any, layout: Any, where: str) -> None:
         """Raises for chunks that would unpack to more than they declare."""
