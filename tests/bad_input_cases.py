@@ -26,6 +26,7 @@ from tests.bad_input_parallel import PARALLEL_CASES
 from tests.bad_input_rockpool import ROCKPOOL_CASES
 from tests.bad_input_sparse import SPARSE_CASES
 from tests.bad_input_timed import TIMED_CASES
+from tests.bad_input_units import UNIT_CASES
 
 
 def network():
@@ -373,6 +374,7 @@ CASES |= TIMED_CASES
 CASES |= KEY_CASES
 CASES |= ROCKPOOL_CASES | TIMED_CASES
 CASES |= TIMED_CASES | IDIOM_CASES
+CASES |= TIMED_CASES | UNIT_CASES
 
 
 def outcome(name: str) -> str:
@@ -380,7 +382,7 @@ def outcome(name: str) -> str:
     call, error, pattern = CASES[name]
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("error", ".*what the hardware can do")
+            warnings.filterwarnings("error", ".*is outside what")
             call()
     except Exception as caught:
         if type(caught) is not error:

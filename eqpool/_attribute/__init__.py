@@ -14,6 +14,9 @@ from .interval import (
     NON_NEGATIVE as NON_NEGATIVE,
     POSITIVE as POSITIVE,
     REAL as REAL,
+    USUAL_SLOW_TIME as USUAL_SLOW_TIME,
+    USUAL_STEP as USUAL_STEP,
+    USUAL_TIME as USUAL_TIME,
 )
 from .resolve import check_values as check_values, concrete_shape as concrete_shape
 from .selection import (

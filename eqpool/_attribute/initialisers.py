@@ -25,10 +25,15 @@ class Full:
 def unit_eigs(shape: Shape, key: PRNGKeyArray) -> Float[Array, "..."]:
     """Normal with standard deviation `1/sqrt(shape[0])`.
 
-    The eigenvalues of a square matrix then fill the unit disc (Ginibre's circular law,
-    [doi:10.1063/1.1704292](https://doi.org/10.1063/1.1704292)).
+    The eigenvalues of a large square matrix then fill the unit disc (Ginibre's circular law,
+    [doi:10.1063/1.1704292](https://doi.org/10.1063/1.1704292)). Those of a small one may lie far
+    outside, and rates would grow without bound; so below 16 rows a square matrix whose spectral
+    norm is above 0.9 is scaled down to it.
     """
-    return jax.random.normal(key, shape) / jnp.sqrt(shape[0])
+    weights = jax.random.normal(key, shape) / jnp.sqrt(shape[0])
+    if len(shape) != 2 or shape[0] != shape[1] or shape[0] >= 16:
+        return weights
+    return weights / jnp.maximum(1.0, jnp.linalg.norm(weights, 2) / 0.9)
 
 
 def kaiming(shape: Shape, key: PRNGKeyArray) -> Float[Array, "..."]:

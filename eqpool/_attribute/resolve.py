@@ -153,11 +153,11 @@ def check_values(value: Array, attribute: AbstractAttribute, owner: str) -> None
     if attribute.operating_range is not None:
         odd = np.flatnonzero(~_operable(numbers, attribute.operating_range))
         if odd.size:
-            number = np.ravel(numbers)[odd[0]]
+            number, unit = np.ravel(numbers)[odd[0]], attribute.unit
+            what = "is usual for neurons" if unit == "s" else "the hardware can do"
             warn(
-                f"{owner} = {number:.3g} {attribute.unit} (element {odd[0]}) is outside what the "
-                f"hardware can do: {attribute.operating_range} {attribute.unit}."
-                + _other_unit(number, attribute)
+                f"{owner} = {number:.3g} {unit} (element {odd[0]}) is outside what {what}: "
+                f"{attribute.operating_range} {unit}." + _other_unit(number, attribute)
             )
 
 
@@ -167,8 +167,9 @@ def _operable(numbers: Any, operating_range: Any) -> Any:
 
 
 def _other_unit(value: Any, attribute: AbstractAttribute) -> str:
-    """A hint where a value would do in nano or pico."""
-    for prefix, factor in (("n", 1e-9), ("p", 1e-12)):
+    """A hint where a value would do in milli, nano or pico."""
+    prefixes = {"m": 1e-3} if attribute.unit == "s" else {"n": 1e-9, "p": 1e-12}
+    for prefix, factor in prefixes.items():
         scaled = np.atleast_1d(value * factor)
         if value and _operable(scaled, attribute.operating_range)[0]:
             unit = attribute.unit

@@ -15,6 +15,8 @@ from .._attribute import (
     POSITIVE,
     SimulationParameter,
     State,
+    USUAL_SLOW_TIME,
+    USUAL_STEP,
 )
 from .._module import AbstractModule, initialise, square_shape
 from .._scan import scan_steps
@@ -54,6 +56,7 @@ class ExpSmoothJax(AbstractModule):
             init_func=Full(100e-3),
             unit="s",
             bounds=POSITIVE,
+            operating_range=USUAL_SLOW_TIME,
             doc="Time constant.",
         )
     )
@@ -62,7 +65,13 @@ class ExpSmoothJax(AbstractModule):
     )
     dt: Float[Array, ""] = field(
         SimulationParameter(
-            1e-3, family="dt", shape=(), unit="s", bounds=POSITIVE, doc="Time step."
+            1e-3,
+            family="dt",
+            shape=(),
+            unit="s",
+            bounds=POSITIVE,
+            operating_range=USUAL_STEP,
+            doc="Time step.",
         )
     )
 

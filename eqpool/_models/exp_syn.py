@@ -14,6 +14,8 @@ from .._attribute import (
     POSITIVE,
     SimulationParameter,
     State,
+    USUAL_SLOW_TIME,
+    USUAL_STEP,
 )
 from .._module import AbstractModule, initialise, RANDOM, square_shape
 from .._random import as_key, random_key
@@ -54,6 +56,7 @@ class ExpSynJax(AbstractModule):
             init_func=Full(10e-3),
             unit="s",
             bounds=POSITIVE,
+            operating_range=USUAL_SLOW_TIME,
             doc="Time constant.",
         )
     )
@@ -81,7 +84,13 @@ class ExpSynJax(AbstractModule):
     )
     dt: Float[Array, ""] = field(
         SimulationParameter(
-            1e-3, family="dt", shape=(), unit="s", bounds=POSITIVE, doc="Time step."
+            1e-3,
+            family="dt",
+            shape=(),
+            unit="s",
+            bounds=POSITIVE,
+            operating_range=USUAL_STEP,
+            doc="Time step.",
         )
     )
 

@@ -11,12 +11,14 @@ from .._attribute import (
     Blueprint,
     field,
     Full,
-    kaiming,
     NON_NEGATIVE,
     Parameter,
     POSITIVE,
     SimulationParameter,
     State,
+    uniform_sqrt,
+    USUAL_STEP,
+    USUAL_TIME,
 )
 from .._events import Events
 from .._module import AbstractModule, initialise, normalise_shape, RANDOM, run_on_grid
@@ -26,6 +28,7 @@ from .._sparse import as_factor, SparseWeights
 from .._types import Key, NestedDict, PerNeuron
 from ..graph import LIFNeurons, Wiring
 from .noise import add_noise
+from .stable_weights import is_drawn, stable_scale
 
 
 PerSynapse: TypeAlias = Float[Array, ""] | Float[Array, "#N K"]
@@ -72,7 +75,7 @@ class LIFJax(AbstractModule):
             family="weights",
             shape=("N", "N_in"),
             permit_reshape=False,
-            init_func=kaiming,
+            init_func=uniform_sqrt,
             sparse=True,
             doc="Recurrent weight from neuron to synapse; only with `has_rec=True`.",
         )
@@ -84,6 +87,7 @@ class LIFJax(AbstractModule):
             init_func=Full(20e-3),
             unit="s",
             bounds=POSITIVE,
+            operating_range=USUAL_TIME,
             doc="Time constant of the membrane.",
         )
     )
@@ -94,6 +98,7 @@ class LIFJax(AbstractModule):
             init_func=Full(20e-3),
             unit="s",
             bounds=POSITIVE,
+            operating_range=USUAL_TIME,
             doc="Time constants of the synapses.",
         )
     )
@@ -158,7 +163,13 @@ class LIFJax(AbstractModule):
     )
     dt: Float[Array, ""] = field(
         SimulationParameter(
-            1e-3, family="dt", shape=(), unit="s", bounds=POSITIVE, doc="Time step."
+            1e-3,
+            family="dt",
+            shape=(),
+            unit="s",
+            bounds=POSITIVE,
+            operating_range=USUAL_STEP,
+            doc="Time step.",
         )
     )
 
@@ -170,7 +181,7 @@ class LIFJax(AbstractModule):
         bias: Any = None,
         w_rec: Any = None,
         has_rec: bool = False,
-        weight_init_func: Callable[..., Any] = kaiming,
+        weight_init_func: Callable[..., Any] | None = None,
         threshold: Any = None,
         noise_std: Any = 0.0,
         max_spikes_per_dt: Any = 2.0**16,
@@ -181,7 +192,7 @@ class LIFJax(AbstractModule):
         *,
         name: str = "",
     ):
-        """**Arguments:**
+        r"""**Arguments:**
 
         - `shape`: `N`, or `(N_in, N)` with `N_in = K*N` for `K` synapses on each neuron.
         - `tau_mem`: time constants of the membranes, s, `(N,)` or scalar. Default: 20e-3 each.
@@ -192,7 +203,11 @@ class LIFJax(AbstractModule):
             `k` of neuron `n`; an array or a sparse matrix, see [`eqpool.SparseWeights`][]. Default:
             drawn by `weight_init_func`.
         - `has_rec`: whether there are recurrent weights. Default `False`.
-        - `weight_init_func`: `f(shape)` or `f(shape, key)`. Default: [`eqpool.kaiming`][].
+        - `weight_init_func`: `f(shape)` or `f(shape, key)`. Default: uniform in ± half of what
+            [`eqpool.uniform_sqrt`][] draws, in units of the weight over which one spike brings on
+            one, $\theta (e^{dt/\tau_{syn}} - 1)/\sqrt{K}$. Then activity does not feed on
+            itself, and gradients stay finite. (Rockpool draws by [`eqpool.kaiming`][], weights
+            that are 100 times as large.)
         - `threshold`: firing thresholds, `(N,)` or scalar. Default: 1 each.
         - `noise_std`: noise on the membrane, s^-1/2, scalar or `(N,)`. Default 0.
         - `max_spikes_per_dt`: the most spikes of a neuron in one step. Default 65536.
@@ -221,7 +236,7 @@ class LIFJax(AbstractModule):
             self,
             shape,
             {
-                "w_rec": Parameter(init_func=weight_init_func) if w_rec is None else w_rec,
+                "w_rec": w_rec if w_rec is not None else Parameter(init_func=weight_init_func),
                 "tau_mem": tau_mem,
                 "tau_syn": tau_syn,
                 "bias": bias,
@@ -237,6 +252,9 @@ class LIFJax(AbstractModule):
             spiking_input=spiking_input,
             spiking_output=spiking_output,
         )
+        if has_rec and weight_init_func is None and is_drawn(w_rec):
+            weights = self.w_rec * stable_scale(self)
+            self.w_rec, self.blueprint = weights, self.blueprint.starting_from({"w_rec": weights})
 
     def run(
         self, input_data: Float[Array, "T N_in"], record: bool

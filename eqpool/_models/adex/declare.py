@@ -10,7 +10,12 @@ from ..._errors import is_concrete
 
 
 def property_of(
-    value: float, family: str, unit: str, doc: str, bounds: Interval | None = None
+    value: float,
+    family: str,
+    unit: str,
+    doc: str,
+    bounds: Interval | None = None,
+    usual: Interval | None = None,
 ) -> Any:
     """A property of each neuron, scalar or `(N,)`."""
     return field(
@@ -20,6 +25,7 @@ def property_of(
             init_func=Full(value),
             unit=unit,
             bounds=bounds,
+            operating_range=usual,
             doc=doc,
         )
     )

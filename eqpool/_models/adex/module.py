@@ -15,6 +15,9 @@ from ..._attribute import (
     Parameter,
     POSITIVE,
     SimulationParameter,
+    USUAL_SLOW_TIME,
+    USUAL_STEP,
+    USUAL_TIME,
 )
 from ..._events import Events
 from ..._module import AbstractModule, initialise, square_shape
@@ -92,10 +95,14 @@ class AdExLIF(AbstractModule):
     V_T: PerNeuron = property_of(-50.4e-3, "thresholds", "V", "Where a spike begins.")
     V_peak: PerNeuron = property_of(20e-3, "thresholds", "V", "Where it ends with the reset.")
     tau_w: PerNeuron = property_of(
-        144e-3, "taus", "s", "Time constant of the adaptation.", POSITIVE
+        144e-3, "taus", "s", "Time constant of the adaptation.", POSITIVE, USUAL_SLOW_TIME
     )
-    tau_syn: PerNeuron = property_of(5e-3, "taus", "s", "Time constant of the synapses.", POSITIVE)
-    t_ref: PerNeuron = property_of(0.0, "delays", "s", "Refractory period.", NON_NEGATIVE)
+    tau_syn: PerNeuron = property_of(
+        5e-3, "taus", "s", "Time constant of the synapses.", POSITIVE, USUAL_TIME
+    )
+    t_ref: PerNeuron = property_of(
+        0.0, "delays", "s", "Refractory period.", NON_NEGATIVE, USUAL_TIME
+    )
     Iscale: PerNeuron = field(
         SimulationParameter(
             1e-10,
@@ -108,7 +115,13 @@ class AdExLIF(AbstractModule):
     )
     dt: Float[Array, ""] = field(
         SimulationParameter(
-            1e-3, family="dt", shape=(), unit="s", bounds=POSITIVE, doc="Time step."
+            1e-3,
+            family="dt",
+            shape=(),
+            unit="s",
+            bounds=POSITIVE,
+            operating_range=USUAL_STEP,
+            doc="Time step.",
         )
     )
     vmem: Float[Array, " N"] = state(

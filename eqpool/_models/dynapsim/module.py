@@ -17,6 +17,7 @@ from ..._attribute import (
     POSITIVE,
     SimulationParameter,
     State,
+    USUAL_STEP,
 )
 from ..._events import Events
 from ..._module import initialise, RANDOM
@@ -149,7 +150,13 @@ class DynapSim(AbstractSpecified):
     )
     dt: Float[Array, ""] = field(
         SimulationParameter(
-            1e-3, family="dt", shape=(), unit="s", bounds=POSITIVE, doc="Time step."
+            1e-3,
+            family="dt",
+            shape=(),
+            unit="s",
+            bounds=POSITIVE,
+            operating_range=USUAL_STEP,
+            doc="Time step.",
         )
     )
 

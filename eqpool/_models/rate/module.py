@@ -18,6 +18,8 @@ from ..._attribute import (
     SimulationParameter,
     State,
     unit_eigs,
+    USUAL_SLOW_TIME,
+    USUAL_STEP,
 )
 from ..._errors import listing, suggestion
 from ..._module import AbstractModule, initialise, RANDOM, square_shape
@@ -90,6 +92,7 @@ class RateJax(AbstractModule):
             init_func=Full(20e-3),
             unit="s",
             bounds=POSITIVE,
+            operating_range=USUAL_SLOW_TIME,
             doc="Time constant.",
         )
     )
@@ -133,7 +136,13 @@ class RateJax(AbstractModule):
     )
     dt: Float[Array, ""] = field(
         SimulationParameter(
-            1e-3, family="dt", shape=(), unit="s", bounds=POSITIVE, doc="Time step."
+            1e-3,
+            family="dt",
+            shape=(),
+            unit="s",
+            bounds=POSITIVE,
+            operating_range=USUAL_STEP,
+            doc="Time step.",
         )
     )
 
