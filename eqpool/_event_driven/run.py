@@ -43,9 +43,15 @@ def exact_raster(
 ) -> tuple[Array, NestedDict, NestedDict]:
     """Output raster, new state and record; input arrives at the start of each step.
 
-    Arguments as of `exact_events`, with input `(T, K*N)`.
+    Arguments as of `exact_events`, with input `(T, K*N)`. Input that is not finite is an error at
+    run time, since no step would end with it.
     """
     steps = len(input_data)
+    input_data = eqx.error_if(
+        input_data,
+        ~jnp.all(jnp.isfinite(input_data)),
+        f"{mod.full_name}: input_data holds NaN or infinity, with which no step would end.",
+    )
     grid = mod.dt * jnp.arange(steps + 1, dtype=mod.dt.dtype)
     events = Events.padded(
         grid[:-1],

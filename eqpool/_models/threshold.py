@@ -3,12 +3,13 @@
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 
 class Threshold(eqx.Module):
-    """1 above a threshold, else 0; its derivative is zero.
+    """1 above a threshold, else 0, and NaN of NaN; its derivative is zero.
 
     !!! example
 
@@ -28,4 +29,5 @@ class Threshold(eqx.Module):
 
     def __call__(self, x: Float[Array, "*T N"]) -> Float[Array, "*T N"]:
         """`x > threshold`, as 0 and 1."""
-        return (x > jnp.broadcast_to(self.threshold, x.shape)).astype(x.dtype)
+        above = (x > jnp.broadcast_to(self.threshold, x.shape)).astype(x.dtype)
+        return jnp.where(jnp.isnan(x), jax.lax.stop_gradient(x), above)

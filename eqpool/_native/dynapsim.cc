@@ -117,7 +117,7 @@ struct Neurons {
       count = count > most ? most : count;
       const T left = timer_[i] - dt[i], full = tref[i];
       iahp[i] = a;
-      imem[i] = count > T(0) ? io[i] : m;
+      imem[i] = count > T(0) ? io[i] + T(0) * m : m;  // infinity does not end in a reset
       peak[i] = m;
       vmem[i] = v;
       spikes[i] = count;
@@ -344,7 +344,9 @@ struct Run {
 
   // `arriving` = input and what spikes bring. The number of neurons that fired.
   size_t arrive(const T* drive, const T* state) {
-    std::memcpy(arriving.data(), drive, width * sizeof(T));
+    T* __restrict sum = arriving.data();
+#pragma omp simd
+    for (size_t i = 0; i < width; ++i) sum[i] = in_range(drive[i]);
     if (weights == nullptr) return 0;
     const size_t count =
         nonzero(state + width + kSpikes * s.n, s.n, index.data(), fired.data());

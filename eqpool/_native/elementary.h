@@ -26,6 +26,10 @@ EQPOOL_INLINE T passes(T x, T bound) {
   return x > bound ? T(1) : (x == bound ? T(0.5) : T(0));
 }
 
+// NaN for what is too large for sums and products, as of `eqpool._models.in_range`.
+EQPOOL_INLINE float in_range(float x) { return x + 0.0f * (x * 0x1p28f); }
+EQPOOL_INLINE double in_range(double x) { return x + 0.0 * (x * 0x1p252); }
+
 // In double precision the standard library's; in single precision a range reduction and a minimax
 // polynomial, with an error below 2 units in the last place (tests/native/test_elementary.py).
 EQPOOL_INLINE double exponential(double x) { return std::exp(x); }
@@ -41,7 +45,8 @@ EQPOOL_INLINE float exponential(float x) {
   const float high = (1.9875691500e-4f * r + 1.3981999507e-3f) * r2 +
                      (8.3334519073e-3f * r + 4.1665795894e-2f);
   const float p = (high * r2 + (1.6666665459e-1f * r + 5.0000001201e-1f)) * r2 + r + 1.0f;
-  return p * std::bit_cast<float>((static_cast<int32_t>(n) + 127) << 23);
+  const float result = p * std::bit_cast<float>((static_cast<int32_t>(n) + 127) << 23);
+  return x > 88.0f ? std::numeric_limits<float>::infinity() : result;
 }
 
 EQPOOL_INLINE float logarithm(float x) {  // of a positive normal number

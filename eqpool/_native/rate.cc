@@ -18,7 +18,7 @@ enum Activation { kRelu, kLeakyRelu, kTanh, kSigmoid };
 
 template <Activation kKind>
 EQPOOL_INLINE Real activation(Real x) {
-  if constexpr (kKind == kRelu) return x > Real(0) ? x : Real(0);
+  if constexpr (kKind == kRelu) return x <= Real(0) ? Real(0) : x;  // NaN of NaN
   if constexpr (kKind == kLeakyRelu) return (x >= Real(0) ? Real(1) : Real(0.01)) * x;
   if constexpr (kKind == kTanh) return tangent(x);
   return (tangent(x) + Real(1)) / Real(2);
@@ -27,7 +27,7 @@ EQPOOL_INLINE Real activation(Real x) {
 // Its derivative, from its value.
 template <Activation kKind>
 EQPOOL_INLINE Real slope(Real rate) {
-  if constexpr (kKind == kRelu) return rate > Real(0) ? Real(1) : Real(0);
+  if constexpr (kKind == kRelu) return rate <= Real(0) ? Real(0) : Real(1);
   if constexpr (kKind == kLeakyRelu) return rate >= Real(0) ? Real(1) : Real(0.01);
   if constexpr (kKind == kTanh) return Real(1) - rate * rate;
   return Real(2) * rate * (Real(1) - rate);

@@ -89,7 +89,16 @@ class Diffrax(AbstractStepper):
     def step(
         self, vector_field: VectorField[_Y], dt: Float[Array, ""], y: _Y, args: PyTree[Any]
     ) -> _Y:
-        terms: Any = diffrax.ODETerm(vector_field)
+        if self.substeps is not None and not is_implicit(self.solver):
+            return self._fixed(diffrax.ODETerm(vector_field), dt, y, args, self.substeps)
+        # An error estimate or a root finder would not end with NaN: it sits out the interval.
+        slope = vector_field(jnp.zeros_like(dt), y, args)
+        lost = jax.tree.map(lambda dy: ~jnp.isfinite(dy), slope)
+        rest = jax.tree.map(lambda y: jnp.where(jnp.isfinite(y), y, 0.0), y)
+        end = self._by_error(diffrax.ODETerm(_Finite(vector_field, lost)), dt, rest, args)
+        return jax.tree.map(lambda lost, y: jnp.where(lost, jnp.nan, y), lost, end)
+
+    def _by_error(self, terms: Any, dt: Float[Array, ""], y: _Y, args: PyTree[Any]) -> _Y:
         if self.substeps is not None:
             return self._fixed(terms, dt, y, args, self.substeps)
         tolerance = _tolerance(dt)
@@ -129,6 +138,17 @@ class Diffrax(AbstractStepper):
         else:
             (y, _), _ = jax.lax.scan(substep, (y, state), (times[:-1], times[1:]))
         return y
+
+
+class _Finite(eqx.Module):
+    """A vector field without the elements that are lost."""
+
+    vector_field: Any
+    lost: PyTree[Any]
+
+    def __call__(self, t: Any, y: Any, args: Any) -> Any:
+        slope = self.vector_field(t, y, args)
+        return jax.tree.map(lambda lost, dy: jnp.where(lost, 0.0, dy), self.lost, slope)
 
 
 _NOT_CONVERGED = (

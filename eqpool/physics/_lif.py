@@ -24,7 +24,7 @@ def lif_spikes(vmem: X, threshold: X, max_spikes_per_dt: X | float, window: X | 
     - `max_spikes_per_dt`: the most spikes in one step.
     - `window`: how far below the threshold the derivative begins. Default 0.5.
     """
-    spikes = jnp.where(vmem >= threshold, jnp.floor(vmem / threshold), 0.0)
+    spikes = jnp.where(vmem < threshold, 0.0, jnp.floor(vmem / threshold))  # NaN of NaN
     return jnp.clip(spikes, 0.0, max_spikes_per_dt)
 
 
@@ -32,5 +32,5 @@ def lif_spikes(vmem: X, threshold: X, max_spikes_per_dt: X | float, window: X | 
 def _jvp(primals: Any, tangents: Any) -> tuple[X, X]:
     vmem, threshold, _, window = primals
     vmem_dot, threshold_dot, _, _ = tangents
-    slope = jnp.where(vmem >= threshold - window, 1.0 / threshold, 0.0)
+    slope = jnp.where(vmem < threshold - window, 0.0, 1.0 / threshold)
     return lif_spikes(*primals), slope * (vmem_dot - vmem / threshold * threshold_dot)

@@ -10,8 +10,8 @@ X: TypeAlias = Float[Array, "..."]
 
 
 def relu(x: X, threshold: X) -> X:
-    """`max(x - threshold, 0)`, with slope 0 at the threshold."""
-    return jnp.where(x > threshold, x - threshold, 0.0)
+    """`max(x - threshold, 0)`, with slope 0 at the threshold; NaN of NaN."""
+    return jnp.where(x <= threshold, 0.0, x - threshold)
 
 
 def leaky_relu(x: X, threshold: X) -> X:

@@ -14,6 +14,7 @@ from ..._scan import scan_steps
 from ..._solver import AbstractStepper, EventDriven, has_forward_mode, RockpoolEuler
 from ..._surrogate import AbstractSurrogate
 from ..._types import NestedDict
+from ..in_range import in_range
 from ..recurrent import AbstractGrid, AbstractKernel, arriving, as_weights, run_recurrent, Weights
 from .coefficients import Coefficients, coefficients
 from .flow import beginning, LogMembrane
@@ -106,6 +107,7 @@ class Grid(AbstractGrid):
         advance = jax.checkpoint(Grid.advance, prevent_cse=False)
 
         def step(carry: Carry, spikes_in: Array) -> tuple[Carry, tuple[Array, NestedDict]]:
+            spikes_in = in_range(spikes_in)
             if weights is not None:
                 spikes_in = spikes_in + arriving(carry.spikes, weights, spikes_in.shape)
             carry = advance(self, carry, spikes_in)

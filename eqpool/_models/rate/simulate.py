@@ -12,6 +12,7 @@ from ..._attribute import Function
 from ..._scan import scan_steps
 from ..._solver import AbstractStepper, ForwardEuler, RockpoolEuler
 from ..._types import NestedDict, PerNeuron
+from ..in_range import in_range
 from ..noise import add_noise
 from ..recurrent import AbstractGrid, AbstractKernel, as_weights, Outcome, run_recurrent, Weights
 from .kernel import Kernel, supported
@@ -22,7 +23,8 @@ def simulate(
 ) -> tuple[Array, NestedDict, NestedDict]:
     """Rates, new state and record of a `RateJax`."""
     bias = jnp.broadcast_to(mod.bias, input_data.shape)
-    drive, rng_key = add_noise(input_data + bias, mod.noise_std, mod.dt, mod.rng_key)
+    drive = in_range(input_data) + bias
+    drive, rng_key = add_noise(drive, mod.noise_std, mod.dt, mod.rng_key)
     grid = grid_of(mod, record)
     # With stages inside a step, rates arrive that are none of the grid's.
     euler = isinstance(mod.solver, (ForwardEuler, RockpoolEuler))
