@@ -1,12 +1,14 @@
 """Recurrent layers by their defaults: activity and gradients stay bounded, silence silent."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import eqpool
-from tests.helpers import mostly_slow
+from tests.helpers import tiers
 
 
 STEPS = 300
@@ -24,12 +26,12 @@ MODELS = {
     "DynapSim, four types": (lambda n, **kw: eqpool.DynapSim((4 * n, n), has_rec=True, **kw), 5.0),
 }
 FAST = [("LIF", 1), ("LIF", 20), ("LIF, one spike", 20), ("RateJax", 1)]
-CASES = FAST + [(name, n) for name in MODELS for n in (1, 2, 3, 20, 200) if (name, n) not in FAST]
+SLOW = [("LIF", 200), ("LIF, two synapses", 2), ("AdExLIF", 20), ("DynapSim", 20), ("leaky", 3)]
+CASES = list(dict.fromkeys(FAST + SLOW + list(itertools.product(MODELS, (1, 2, 3, 20, 200)))))
 
 
-@pytest.mark.parametrize("case", mostly_slow(CASES, len(FAST)), ids=str)
-def test_stable(case):
-    name, neurons = case
+@pytest.mark.parametrize(("name", "neurons"), tiers(CASES, len(FAST), slow=len(SLOW)))
+def test_stable(name, neurons):
     build, most = MODELS[name]
     mod = build(neurons, rng_key=0)
     draws = range(20 if neurons < 20 else 3)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import eqpool
-from tests.helpers import mostly_slow
+from tests.helpers import tiers
 
 
 N, STEPS = 2, 6
@@ -51,7 +51,7 @@ def at_lower_end(mod):
     return mod.set_attributes(ends(mod))
 
 
-@pytest.mark.parametrize("name", mostly_slow(MODELS, 3))
+@pytest.mark.parametrize("name", tiers(MODELS, 2, slow=2))
 def test_zeros(name):
     kernels, build = MODELS[name]
     mod = at_lower_end(build())

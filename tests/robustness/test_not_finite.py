@@ -10,7 +10,7 @@ import pytest
 
 import eqpool
 from eqpool import _native
-from tests.helpers import mostly_slow
+from tests.helpers import tiers
 
 
 N, STEPS, WHEN = 3, 5, 2
@@ -128,7 +128,7 @@ def test_double_precision_reaches_further(x64):
             assert np.isnan(mod(jnp.full((3, 1), 1e300))[0]).all()
 
 
-@pytest.mark.parametrize("model", mostly_slow([eqpool.DynapSim, eqpool.AdExLIF], 1))
+@pytest.mark.parametrize("model", tiers([eqpool.DynapSim, eqpool.AdExLIF], 1))
 def test_exact_spikes_refuse_it(model):
     kwargs = {"synapses": ("ampa",)} if model is eqpool.DynapSim else {}
     mod = model(1, solver=eqpool.EventDriven(max_steps=64), rng_key=0, **kwargs)
