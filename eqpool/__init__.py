@@ -27,7 +27,6 @@ from ._combinators import (
     Residual as Residual,
     Sequential as Sequential,
 )
-from ._errors import debug_mode as debug_mode
 from ._events import Events as Events
 from ._filters import (
     combine as combine,
@@ -71,7 +70,7 @@ from ._module import (
     Summary as Summary,
     summary as summary,
 )
-from ._native import native_kernels as native_kernels
+from ._settings import debug_mode as debug_mode, native_kernels as native_kernels
 from ._solver import (
     AbstractStepper as AbstractStepper,
     Diffrax as Diffrax,

@@ -1,12 +1,10 @@
-"""Words for error messages, and checks of values that exist only at run time."""
+"""Words for error messages."""
 
-import contextlib
 import difflib
 import importlib
-import os
 import sys
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import jax
@@ -57,51 +55,6 @@ def warn(message: str) -> None:
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in _LIBRARIES:
         frame, level = frame.f_back, level + 1
     warnings.warn(message, UserWarning, stacklevel=level)
-
-
-_debug = os.environ.get("EQPOOL_DEBUG", "0") not in ("", "0")
-
-
-@contextlib.contextmanager
-def debug_mode(enabled: bool = True) -> Iterator[None]:
-    """Switches run-time checks on (or off) inside a `with` block.
-
-    Shapes and dtypes are always checked, while a function is traced. Values that exist
-    only at run time (a `NaN` that appears under `jit`, a time constant that an optimiser
-    has driven below zero) are checked when this mode is on: every `evolve` then raises on
-    an input or an attribute that is not finite or leaves its bounds, and on an output
-    that is not finite. When it is off, no check is compiled and none costs anything.
-
-    The environment variable `EQPOOL_DEBUG=1` switches it on for a whole run. Functions
-    that were compiled before are compiled again on entry and on exit.
-
-    **Arguments:**
-
-    - `enabled`: `True` (default) or `False`.
-
-    !!! example
-
-        ```python
-        with eqpool.debug_mode():
-            output, state, _ = net(input_data)
-        ```
-    """
-    global _debug
-    previous, _debug = _debug, enabled
-    # The mode is read while tracing, so what was traced under the other one must go.
-    if previous != enabled:
-        jax.clear_caches()
-    try:
-        yield
-    finally:
-        _debug = previous
-        if previous != enabled:
-            jax.clear_caches()
-
-
-def debugging() -> bool:
-    """Whether run-time checks are compiled in."""
-    return _debug
 
 
 def is_concrete(x: Any) -> bool:

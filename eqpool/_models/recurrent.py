@@ -92,25 +92,34 @@ def arriving(
     return jnp.tensordot(emitted, weights, 1)
 
 
-@eqx.filter_custom_jvp
 def run_recurrent(grid: AbstractGrid, weights: Weights, start: PyTree[Any], drive: Array) -> Any:
     """All steps of a layer, by its kernel if it has one."""
-    kernel = grid.kernel(weights, drive)
+    # Decided here alone: a derivative may be taken after the kernels were switched off.
+    return _run(grid.kernel(weights, drive), grid, weights, start, drive)
+
+
+@eqx.filter_custom_jvp
+def _run(
+    kernel: AbstractKernel | None,
+    grid: AbstractGrid,
+    weights: Weights,
+    start: PyTree[Any],
+    drive: Array,
+) -> Any:
     if kernel is not None:
         return kernel.run(grid, weights, start, drive, keep=False)[0]
     return grid.scan(weights, start, drive)
 
 
-@run_recurrent.def_jvp
+@_run.def_jvp
 def _jvp(primals: Any, tangents: Any) -> Any:
     """Takes the derivative wrt the weights as one matrix product over all steps.
 
     A change of weights acts like a change of input, by what arrives over them.
     Differentiated inside the scan, it would update the whole gradient in every step.
     """
-    grid, weights, start, drive = primals
-    grid_dot, weights_dot, start_dot, drive_dot = tangents
-    kernel = grid.kernel(weights, drive)
+    kernel, grid, weights, start, drive = primals
+    _, grid_dot, weights_dot, start_dot, drive_dot = tangents
     train_weights = bool(jax.tree.leaves(weights_dot))
     if drive_dot is None and (train_weights or kernel is not None):
         drive_dot = jnp.zeros_like(drive)

@@ -12,8 +12,9 @@ from .._attribute.blueprint import Blueprint
 from .._attribute.fields import fields
 from .._attribute.selection import FamilyLike
 from .._attribute.spec import Parameter, SimulationParameter, State
-from .._errors import debugging
+from .._errors import is_concrete
 from .._events import Events
+from .._settings import DEBUG, settings_for
 from .._types import NestedDict, Shape
 from ..graph import Input, Output, Wiring
 from .arrays import check_arrays
@@ -139,7 +140,7 @@ class AbstractModule(eqx.Module):
         array = checked_input(self, input_data)
         check_precision(self, array)
         length = segment_length(checkpoint, array.shape[-2], self.full_name)
-        return evolve_checked(self, array, bool(record), debugging(), length)
+        return evolve_checked(self, array, bool(record), length)
 
     def __call__(
         self,
@@ -179,7 +180,8 @@ class AbstractModule(eqx.Module):
         """
         events = checked_events(self, events)
         time, num_steps = run_time(self, events, duration, num_steps)
-        return _evolve_events(self, events, time, num_steps)
+        with settings_for(traced=not is_concrete(events.times)):
+            return _evolve_events(self, events, time, num_steps)
 
     def run_events(
         self, events: Events, duration: Float[Array, ""] | None, num_steps: int | None
@@ -391,17 +393,28 @@ class AbstractModule(eqx.Module):
                 )
 
 
-# Compiled once for all modules of one configuration, so that a call outside `jit` is fast too.
-@eqx.filter_jit
 def evolve_checked(
     module: AbstractModule,
     input_data: Array,
     record: bool,
-    debug: bool,
     segment: int | None = None,
     over: MeshAxis | None = None,
 ) -> tuple[Array, NestedDict, NestedDict]:
     """A run over an input that was checked, as of `evolve`."""
+    with settings_for(traced=not is_concrete(input_data)):
+        return _evolve_checked(module, input_data, record, segment, over)
+
+
+# Compiled once for all modules of one configuration, so that a call outside `jit` is fast too.
+@eqx.filter_jit
+def _evolve_checked(
+    module: AbstractModule,
+    input_data: Array,
+    record: bool,
+    segment: int | None,
+    over: MeshAxis | None,
+) -> tuple[Array, NestedDict, NestedDict]:
+    debug = DEBUG.on
     # Here, where it costs nothing once it is compiled.
     check_arrays(module, input_data.shape)
     before, dtype = module.state(), run_dtype(module, input_data)

@@ -5,7 +5,7 @@ from typing import Any
 from jax.sharding import Mesh
 from jaxtyping import Array, ArrayLike
 
-from .._errors import debugging, describe
+from .._errors import describe
 from .._types import NestedDict
 from .base import AbstractModule, evolve_checked
 from .batching import checked_input, MeshAxis
@@ -68,4 +68,4 @@ def evolve_sharded(
             "batch, or use `module.evolve`."
         )
     length = segment_length(checkpoint, array.shape[1], module.full_name)
-    return evolve_checked(module, array, bool(record), debugging(), length, MeshAxis(mesh, axis))
+    return evolve_checked(module, array, bool(record), length, MeshAxis(mesh, axis))

@@ -1,3 +1,4 @@
-from .build import native_kernels as native_kernels, ready as ready
+from . import build as build
+from .build import ready as ready
 from .call import call as call
 from .linear import linear_map as linear_map

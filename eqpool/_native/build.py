@@ -1,6 +1,5 @@
 """Compiles the kernels, once for each machine, and hands them to XLA."""
 
-import contextlib
 import ctypes
 import functools
 import hashlib
@@ -11,9 +10,10 @@ import shutil
 import subprocess
 import tempfile
 import warnings
-from collections.abc import Iterator
 
 import jax
+
+from .._settings import KERNELS
 
 
 SOURCES = pathlib.Path(__file__).parent
@@ -26,50 +26,10 @@ HANDLERS = {
 FLAGS = "-std=c++20 -O3 -march=native -fopenmp-simd -fno-math-errno -fno-trapping-math -fPIC"
 
 
-_enabled = os.environ.get("EQPOOL_KERNELS", "1") not in ("", "0")
-
-
-@contextlib.contextmanager
-def native_kernels(enabled: bool = True) -> Iterator[None]:
-    """Switches kernels in C++ on (or off) inside a `with` block.
-
-    On a single CPU, `DynapSim` with `RockpoolEuler` and `RateJax` with `ForwardEuler` run in
-    kernels of their own, several times faster than what XLA makes of a scan. They are compiled at
-    first use by the C++ compiler of the machine (`$CXX`, `c++`, `g++` or `clang++`) and kept in
-    `$EQPOOL_CACHE_DIR`, by default `eqpool` in the user's cache directory. Without a compiler, on
-    other devices and on several of them, the scan runs: same equations, other rounding.
-
-    The environment variable `EQPOOL_KERNELS=0` switches them off for a whole run. Functions
-    that were compiled before are compiled again on entry and on exit.
-
-    **Arguments:**
-
-    - `enabled`: whether they are on. Default `True`, as outside the block.
-
-    !!! example
-
-        ```python
-        with eqpool.native_kernels(False):
-            output, state, _ = net(input_data)
-        ```
-    """
-    global _enabled
-    previous, _enabled = _enabled, enabled
-    # Read while tracing, so what was traced under the other setting must go.
-    if previous != enabled:
-        jax.clear_caches()
-    try:
-        yield
-    finally:
-        _enabled = previous
-        if previous != enabled:
-            jax.clear_caches()
-
-
 def ready(kernel: str, dtype: str) -> bool:
     """Whether a kernel can run here, which compiles it if need be."""
     # A kernel is opaque to the partitioner of programs on many devices.
-    if not _enabled or jax.default_backend() != "cpu" or jax.device_count() > 1:
+    if not KERNELS.on or jax.default_backend() != "cpu" or jax.device_count() > 1:
         return False
     return dtype in _REAL and _registered(kernel, dtype)
 
