@@ -1,19 +1,16 @@
-"""Compiles the kernels, once for each machine, and hands them to XLA."""
+"""Compiles the kernels by the C++ compiler of this machine."""
 
-import ctypes
-import functools
 import hashlib
 import os
 import pathlib
 import platform
+import shlex
 import shutil
 import subprocess
 import tempfile
-import warnings
+from collections.abc import Sequence
 
 import jax
-
-from .._settings import KERNELS
 
 
 SOURCES = pathlib.Path(__file__).parent
@@ -21,17 +18,18 @@ HANDLERS = {
     "dynapsim": ("eqpool_dynapsim_forward", "eqpool_dynapsim_transposed"),
     "rate": ("eqpool_rate_forward", "eqpool_rate_transposed"),
 }
+REAL = {"float32": "float", "float64": "double"}
 # Fast, and still right about NaN, infinity and the order of operations, but for sums in loops
 # that say so.
 FLAGS = "-std=c++20 -O3 -march=native -fopenmp-simd -fno-math-errno -fno-trapping-math -fPIC"
 
 
-def ready(kernel: str, dtype: str) -> bool:
-    """Whether a kernel can run here, which compiles it if need be."""
-    # A kernel is opaque to the partitioner of programs on many devices.
-    if not KERNELS.on or jax.default_backend() != "cpu" or jax.device_count() > 1:
-        return False
-    return dtype in _REAL and _registered(kernel, dtype)
+class Unavailable(Exception):
+    """Why a kernel cannot be had, in sentences that a user reads once for each `cause`."""
+
+    def __init__(self, cause: str, message: str):
+        super().__init__(message)
+        self.cause = cause
 
 
 def target(handler: str, dtype: str) -> str:
@@ -39,79 +37,88 @@ def target(handler: str, dtype: str) -> str:
     return f"{handler}_{dtype}"
 
 
-_REAL = {"float32": "float", "float64": "double"}
+def find_compiler() -> tuple[str, ...] | None:
+    """The compiler and its arguments: `$CXX`, or the first that there is, or `None`.
 
-
-@functools.cache
-def _registered(kernel: str, dtype: str) -> bool:
-    compiler = _compiler()
-    if compiler is None:
-        return False
+    **Raises:** `Unavailable` if `$CXX` cannot be found.
+    """
+    chosen = os.environ.get("CXX", "").strip()
+    if not chosen:
+        found = next(filter(None, map(shutil.which, ("c++", "g++", "clang++"))), None)
+        return (found,) if found else None
     try:
-        library = ctypes.CDLL(str(_library(compiler, kernel, dtype)))
-    except (OSError, subprocess.SubprocessError) as error:
-        details = getattr(error, "stderr", None) or str(error)
-        warnings.warn(
-            f"eqpool: the kernel {kernel!r} could not be compiled by {compiler}; the slower "
-            f"scan of XLA runs instead. EQPOOL_KERNELS=0 silences this. {details[-1000:]}",
-            RuntimeWarning,
-            stacklevel=2,
+        # As it is first: the path itself may have spaces.
+        words = [chosen] if shutil.which(chosen) else shlex.split(chosen)
+        path = shutil.which(words[0]) if words else None
+    except ValueError:  # a quotation mark without its partner
+        words, path = [], None
+    if path is None:
+        raise Unavailable(
+            "CXX",
+            f"CXX={chosen!r} is no compiler that can be found; the slower scan of XLA runs instead "
+            "of kernels. Set CXX to a C++ compiler, or unset it for c++, g++ or clang++.",
         )
-        return False
-    for handler in HANDLERS[kernel]:
-        jax.ffi.register_ffi_target(
-            target(handler, dtype), jax.ffi.pycapsule(getattr(library, handler)), platform="cpu"
-        )
-    return True
+    return (path, *words[1:])
 
 
-def _compiler() -> str | None:
-    names = [os.environ["CXX"]] if os.environ.get("CXX") else ["c++", "g++", "clang++"]
-    return next(filter(None, map(shutil.which, names)), None)
+def library_name(compiler: Sequence[str], kernel: str, dtype: str) -> str:
+    """The name of a compiled kernel, which tells all that decides what is compiled.
+
+    A cache may be shared by machines of different kinds.
+    """
+    sources = (SOURCES / f"{kernel}.cc", *sorted(SOURCES.glob("*.h")))
+    parts = [*_command(compiler, dtype), jax.__version__, _processor(), _version(compiler)]
+    digest = hashlib.sha256("\0".join(parts).encode(errors="surrogateescape"))
+    digest.update(b"".join(file.read_bytes() for file in sources))
+    return f"{kernel}-{dtype}-{digest.hexdigest()[:20]}.so"
 
 
-def _library(compiler: str, kernel: str, dtype: str) -> pathlib.Path:
-    """The compiled library, from the cache where it is there already."""
-    source = SOURCES / f"{kernel}.cc"
-    command = [compiler, *FLAGS.split(), f"-DEQPOOL_REAL={_REAL[dtype]}", "-shared"]
-    # All that decides what comes out: a cache may be shared by machines of different kinds.
-    parts = [*command, jax.__version__, _processor(), _version(compiler)]
-    command += ["-isystem", jax.ffi.include_dir(), str(source)]
-    content = b"".join(file.read_bytes() for file in (source, *sorted(SOURCES.glob("*.h"))))
-    digest = hashlib.sha256("\0".join(parts).encode() + content).hexdigest()[:20]
-    library = _cache() / f"{kernel}-{dtype}-{digest}.so"
-    if not library.exists():
-        library.parent.mkdir(parents=True, exist_ok=True)
-        # Under its name only when it is whole: another process may look for it.
-        with tempfile.TemporaryDirectory(dir=library.parent) as folder:
-            made = pathlib.Path(folder) / library.name
-            subprocess.run(
-                [*command, "-o", str(made)], check=True, capture_output=True, text=True, timeout=300
-            )
-            os.replace(made, library)
-    return library
+def compiled(compiler: Sequence[str], kernel: str, dtype: str) -> bytes:
+    """The library of a kernel.
+
+    **Raises:** `OSError` or `subprocess.SubprocessError`.
+    """
+    command = [*_command(compiler, dtype), "-isystem", jax.ffi.include_dir()]
+    # Not in the cache: what a killed run leaves is then for the system to remove.
+    with tempfile.TemporaryDirectory(prefix="eqpool-", ignore_cleanup_errors=True) as folder:
+        library = pathlib.Path(folder) / "kernel.so"
+        _run([*command, str(SOURCES / f"{kernel}.cc"), "-o", str(library)], timeout=300, check=True)
+        return library.read_bytes()
 
 
-def _cache() -> pathlib.Path:
-    chosen = os.environ.get("EQPOOL_CACHE_DIR")
-    if chosen:
-        return pathlib.Path(chosen)
-    parent = os.environ.get("XDG_CACHE_HOME")
-    return (pathlib.Path(parent) if parent else pathlib.Path.home() / ".cache") / "eqpool"
+def _command(compiler: Sequence[str], dtype: str) -> list[str]:
+    return [*compiler, *FLAGS.split(), f"-DEQPOOL_REAL={REAL[dtype]}", "-shared"]
 
 
-def _version(compiler: str) -> str:
+def _version(compiler: Sequence[str]) -> str:
+    return _run([*compiler, "--version"], timeout=60).stdout
+
+
+def _run(command: list[str], timeout: float, check: bool = False) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [compiler, "--version"], check=True, capture_output=True, text=True, timeout=60
-    ).stdout
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        timeout=timeout,
+        check=check,
+    )
+
+
+# Of a core or a moment, and no property of the processor.
+_VOLATILE = {
+    "apicid", "bogomips", "clock", "core id", "cpu cores", "cpu mhz", "cpu mhz dynamic", "hart",
+    "initial apicid", "physical id", "processor", "siblings", "timebase",
+}  # fmt: skip
 
 
 def _processor() -> str:
-    """What `-march=native` looks at, as far as the system tells."""
+    """What `-march=native` looks at, as far as the system tells: all kinds of its cores."""
+    parts = {platform.machine(), platform.processor()}
     try:
         lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-        return "".join(
-            next(x for x in lines if x.startswith(key)) for key in ("model name", "flags")
-        )
-    except (OSError, StopIteration):
-        return platform.processor() + platform.machine()
+    except (OSError, UnicodeDecodeError):
+        lines = []
+    parts.update(x for x in lines if x.partition(":")[0].strip().lower() not in _VOLATILE)
+    return "\n".join(sorted(parts))
