@@ -64,12 +64,11 @@ class Diffrax(AbstractStepper):
         All arguments are static: solvers that are equal by value share compiled functions.
 
         **Raises:** `TypeError` for anything but a diffrax solver; `ValueError` for
-        `substeps < 1`, for `substeps` beside a controller, and for an adjoint of fixed steps.
+        `substeps` or `max_steps` below 1, for `substeps` beside a controller, and for an adjoint
+        of fixed steps.
         """
         if not isinstance(solver, diffrax.AbstractSolver):
             raise TypeError(f"Diffrax: solver must be a diffrax solver; got {describe(solver)}.")
-        if substeps is not None and operator.index(substeps) < 1:
-            raise ValueError(f"Diffrax: substeps must be at least 1; got {substeps}.")
         if stepsize_controller is not None and substeps is not None:
             raise ValueError(
                 f"Diffrax: give substeps (got {substeps}) or stepsize_controller, not both."
@@ -81,10 +80,16 @@ class Diffrax(AbstractStepper):
                 "Fixed steps are differentiated by JAX directly."
             )
         self.solver = solver
-        self.substeps = None if adaptive else operator.index(substeps or 1)
+        self.substeps = None if adaptive else 1 if substeps is None else operator.index(substeps)
         self.stepsize_controller = stepsize_controller
         self.adjoint = adjoint
         self.max_steps = max_steps
+
+    def __check_init__(self) -> None:
+        for name in ("substeps", "max_steps"):
+            number = getattr(self, name)
+            if number is not None and number < 1:
+                raise ValueError(f"Diffrax: {name} must be at least 1; got {number}.")
 
     def step(
         self, vector_field: VectorField[_Y], dt: Float[Array, ""], y: _Y, args: PyTree[Any]

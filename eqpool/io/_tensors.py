@@ -12,6 +12,7 @@ from io import BufferedReader
 from typing import Any, NamedTuple
 
 import jax
+import jax.experimental.multihost_utils  # by `device_put` at its first call: `load` imports nothing
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
@@ -117,5 +118,5 @@ def _read_array(file: BufferedReader, name: str, entry: Entry) -> Array:
         raise ValueError("it was cut short while it was read")
     # Any byte may stand for true, but not in memory.
     array = content != 0 if entry.dtype == bool else content.view(entry.dtype)
-    # Nobody else has the memory: JAX may keep it.
-    return jnp.asarray(array.reshape(entry.shape))
+    # Nobody else has the memory, so JAX may keep it, where `asarray` would copy.
+    return jax.device_put(array.reshape(entry.shape))

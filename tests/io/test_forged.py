@@ -202,6 +202,46 @@ def test_damaged_anywhere(good, path, data):
         eqx.filter_eval_shape(lambda mod: mod(np.ones((5, 3), np.float32)), loaded)
 
 
+def places(tree, above=()):
+    """The way to every node of a structure but its root."""
+    items = tree.items() if isinstance(tree, dict) else enumerate(tree)
+    for key, inner in items:
+        yield (*above, key)
+        if isinstance(inner, (dict, list)):
+            yield from places(inner, (*above, key))
+
+
+OTHERS = [
+    None, True, 0, -1, 2**70, 1.5, "x", [], {}, {"list": [1]}, {"dict": {}}, {"float": "nan"},
+    {"tuple": []}, {"name": "jax.nn.relu"}, {"name": "jax.nn.one_hot"}, {"name": "eqpool.LIFJax"},
+    {"function": {"name": "jax.numpy.max"}}, {"class": "eqpool.ForwardEuler", "fields": {}},
+]  # fmt: skip
+
+
+@settings(
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_another_structure(good, path, data):
+    """Whatever stands in the place of something else, what loads also runs."""
+
+    def change(structure, arrays):
+        *way, last = data.draw(st.sampled_from(list(places(structure))))
+        node = structure
+        for key in way:
+            node = node[key]
+        node[last] = data.draw(st.sampled_from(OTHERS))
+
+    forged(path, good, change)
+    try:
+        loaded = eqpool.load(path)
+    except ValueError as error:
+        assert str(path) in str(error)
+    else:
+        if isinstance(loaded, eqpool.AbstractModule):
+            eqx.filter_eval_shape(lambda mod: mod(np.ones((5, 3), np.float32)), loaded)
+
+
 def test_reading_imports_nothing_that_a_file_names(good, path):
     """In an interpreter of its own, `load` leaves no module behind that was not there."""
     path.write_bytes(good)

@@ -196,10 +196,13 @@ def test_fields_of_solvers(name, good, path):
 def test_values_that_only_a_run_shows(path):
     eqpool.save(path, eqpool.RateJax(3, rng_key=0, solver=eqpool.Diffrax(diffrax.Heun())))
     good = path.read_bytes()
-    for substeps in (-2, 10**400):
-        forged(path, good, lambda s, a, n=substeps: s["fields"]["solver"]["fields"].update(
-            substeps=n))  # fmt: skip
-        refused(path, "cannot run")
+
+    def with_substeps(number):
+        return lambda structure, _: structure["fields"]["solver"]["fields"].update(substeps=number)
+
+    for number, message in ((0, "substeps must be at least 1"), (10**400, "cannot run")):
+        forged(path, good, with_substeps(number))
+        refused(path, message)
 
 
 def test_weights_of_layers(path):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import eqpool
-from tests.helpers import assert_same_bits, small_net, wave, zoo_net
+from tests.helpers import assert_same_bits, DATA, small_net, wave, zoo_net
 from tests.io.networks import NETWORKS
 
 
@@ -67,6 +67,18 @@ def test_trained_networks_and_their_states(path):
     loaded = there_and_back(path, trained)
     assert_same_bits(loaded(x)[0], trained(x)[0])
     assert_equal(loaded.reset_parameters().reset_state(), net)
+
+
+def test_files_of_version_0_1_0():
+    found = eqpool.load(DATA / "written_by_0.1.0.safetensors")
+    implicit, sparse, ensemble = found["rates"]
+    values = implicit.tau[0], sparse.w_rec.values[1], found["batched"].isyn.sum()
+    assert [float(x) for x in values] == pytest.approx([0.02, 2.0, 4.356734275817871])
+    assert found["chip"].Itau_mem[0] == pytest.approx(5.421518269044245e-12)
+    layer = found["functions"].layers[0].function.unwrapped.fn.layers[0]
+    assert layer.weight[0, 0] == pytest.approx(-0.25089335441589355)
+    assert ensemble.x.shape == (2, 2) and ensemble.name == "hidden"
+    assert found["half"].tau.dtype == jnp.bfloat16 and found["timed"].t == 0.0
 
 
 def test_other_permitted_shapes_and_ensembles(path):
