@@ -64,30 +64,40 @@ class Switch:
         It does so already but for tasks of one thread that are inside blocks by turns, and for
         threads that run in a copy of another's context.
         """
-        with contextlib.nullcontext() if self.on == self._wanted else self._key(self._wanted):
+        with self._key(self.wanted):
             yield
 
     @property
-    def _wanted(self) -> bool:
+    def wanted(self) -> bool:
+        """The value of this context."""
         blocks = self._blocks.get()
         return blocks[-1][0] if blocks else self._default
 
     def _change(self, blocks: tuple[list[bool], ...]) -> None:
         self._blocks.set(blocks)
         # Entered and never left: what was before may be another block's.
-        self._key(self._wanted).__enter__()
+        self._key(self.wanted).__enter__()
 
 
 DEBUG = Switch("EQPOOL_DEBUG", False)
 KERNELS = Switch("EQPOOL_KERNELS", True)
 
 
+_AS_IT_IS = contextlib.nullcontext()
+
+
+def settings_for(traced: bool) -> contextlib.AbstractContextManager[None]:
+    """This context's settings, for a call of a compiled function.
+
+    While that call is `traced`, by another one, the settings in the other's key hold.
+    """
+    if traced or all(switch.on == switch.wanted for switch in (DEBUG, KERNELS)):
+        return _AS_IT_IS
+    return _own_settings()
+
+
 @contextlib.contextmanager
-def settings_for(traced: bool) -> Iterator[None]:
-    """This context's settings, for a call of a compiled function that is not being traced."""
-    if traced:  # under the settings that are in its key
-        yield
-        return
+def _own_settings() -> Iterator[None]:
     with DEBUG.own_value(), KERNELS.own_value():
         yield
 

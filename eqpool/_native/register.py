@@ -90,7 +90,7 @@ def _handlers(
     handlers = _opened(library, kernel)
     try:
         cache.keep(path, library)
-        if cache.read(path) != library:
+        if cache.read(path) is None:
             raise OSError("files in it belong to another user, or others may write to them")
     except OSError as error:
         problems.append(_not_kept(f"{path.parent}: {error}"))

@@ -226,10 +226,18 @@ class TestRegister:
 RUN = """
 import warnings
 warnings.simplefilter("error")
+import threading
 import eqpool, jax, jax.numpy as jnp, numpy as np
 from eqpool import _native
-net = eqpool.RateJax(4, w_rec=0.5 * np.eye(4), has_rec=True)
-np.testing.assert_allclose(net(jnp.ones((30, 4)))[0][-1], 1.0642, atol=1e-4)
+net, found = eqpool.RateJax(4, w_rec=0.5 * np.eye(4), has_rec=True), []
+run = lambda: found.append(net(jnp.ones((30, 4)))[0])
+threads = [threading.Thread(target=run) for _ in range(8)]
+for step in (threading.Thread.start, threading.Thread.join):
+    for thread in threads:
+        step(thread)
+run()
+np.testing.assert_allclose(found[-1][-1], 1.0642, atol=1e-4)
+assert len(found) == 9 and all(np.array_equal(one, found[-1]) for one in found)
 assert _native.ready("rate", "float32")
 """
 
@@ -237,7 +245,7 @@ assert _native.ready("rate", "float32")
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="needs a C++ compiler")
 def test_the_whole(tmp_path):
-    """In a folder given as `.`, by a compiler with arguments; then with what it made cut short."""
+    """In the folder `.`, by eight threads at once, and with a library that was cut short."""
     environment = os.environ | {
         "EQPOOL_CACHE_DIR": ".",
         "CXX": f"{shutil.which('env')} g++ -DNOTHING",
