@@ -16,7 +16,7 @@ Axis: TypeAlias = int | str
 Shape: TypeAlias = tuple[int, ...]
 ShapeLike: TypeAlias = Axis | tuple[Axis, ...] | Sequence[Axis | tuple[Axis, ...]]
 
-# A raw key, as `jax.random.PRNGKey` makes it: the kind that can be saved and batched.
+# A raw key of Threefry: the kind that can be saved and batched.
 Key: TypeAlias = UInt32[Array, "2"]
 
 # One value for all neurons, or one for each.
