@@ -57,7 +57,8 @@ def _parameters(mod: Any, state: Any, after: Any) -> Any:
 
 def _key(mod: Any, state: Any, after: Any) -> Any:
     key = mod.state()["rng_key"]
-    following, _ = jax.random.split(jnp.asarray(key))
+    typed = jax.random.wrap_key_data(jnp.asarray(key), impl="threefry2x32")
+    following, _ = jax.random.split(typed)
     return mod.set_attributes({"rng_key": following})
 
 
