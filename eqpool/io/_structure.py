@@ -71,14 +71,26 @@ def _encode(value: Any, names: Names, arrays: dict[str, np.ndarray], place: str)
         parts = dict(function=value.func, args=value.args, keywords=value.keywords)
         return {"partial": {key: inner(part, key) for key, part in parts.items()}}
     name = names.of(value)
-    if name is None:
+    if name is None and callable(value):
         raise TypeError(_nameless(place, getattr(value, "__name__", "it"), describe(value)))
+    if name is None:
+        where = place or "the model"
+        raise TypeError(
+            f"eqpool.save: {where!r} is {describe(value)}, which a file cannot hold: it holds "
+            "modules, arrays with values, numbers, text, and lists, tuples and dictionaries (whose "
+            "keys are text) of them."
+        )
     return {"name": name}
 
 
 def _as_numpy(value: Any, place: str) -> np.ndarray:
     if not is_concrete(value):
         raise TypeError(f"eqpool.save: {place!r} is being traced; save outside jit, grad and vmap.")
+    if isinstance(value, jax.Array) and value.is_deleted():
+        raise ValueError(
+            f"eqpool.save: {place!r} is {describe(value)}, whose values are gone: it was donated "
+            "to a compiled function. Save what that function returned."
+        )
     if jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
         raise TypeError(
             f"eqpool.save: {place!r} is a typed key; keep `jax.random.key_data(key)` instead."
