@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .._errors import extra
+from ._hdf5_text import HeapText
 
 
 # Unless the caller says otherwise, arrays may take this much memory, bytes, or this many times the
@@ -43,8 +44,9 @@ def read_file(nir: Any, path: str | os.PathLike[str], max_bytes: int | None) -> 
     h5py = extra("h5py", "nir")
     limit = max(_FREE, _RATIO * info.st_size) if max_bytes is None else max_bytes
     try:
-        with h5py.File(path, "r") as file:
-            root = _Contents(h5py, info.st_size, limit).of(file, "", only="node")["node"]
+        with h5py.File(path, "r") as file, open(path, "rb") as raw:
+            contents = _Contents(h5py, HeapText(raw, info.st_size), limit)
+            root = contents.of(file, "", only="node")["node"]
         if not isinstance(root, dict) or root.get("type") != "NIRGraph":
             raise ValueError("its 'node' is no NIRGraph")
         return _graph(nir, root, "")
@@ -58,8 +60,8 @@ def read_file(nir: Any, path: str | os.PathLike[str], max_bytes: int | None) -> 
 class _Contents:
     """What is in a file, as far as it fits into the memory it may take."""
 
-    def __init__(self, h5py: Any, file_size: int, limit: int):
-        self.h5py, self.file_size, self.limit = h5py, file_size, limit
+    def __init__(self, h5py: Any, text: HeapText, limit: int):
+        self.h5py, self.text, self.limit = h5py, text, limit
         self.taken = 0
         self.groups: set[int] = set()
 
@@ -92,13 +94,14 @@ class _Contents:
         if data.shape is None:
             raise ValueError(f"{where!r} has no value")
         size = math.prod(data.shape)
-        if self.h5py.check_string_dtype(data.dtype) is not None:
-            return self._text(data, size, where)
-        if data.dtype.kind not in "biuf":
+        if self.h5py.check_string_dtype(data.dtype) is not None and data.dtype.kind == "O":
+            self._take(size * data.dtype.itemsize, where)
+            return self.text.of(data, data.shape, lambda length: self._take(length, where))
+        if data.dtype.kind not in "biufS":
             raise ValueError(f"{where!r} holds {data.dtype}; expected numbers or text")
         self._take(max(size, math.prod(data.chunks or ())) * data.dtype.itemsize, where)
         self._check_chunks(data, layout, where)
-        return data[()]
+        return data.asstr()[()] if data.dtype.kind == "S" else data[()]
 
     def _take(self, size: int, where: str) -> None:
         self.taken += size
@@ -107,18 +110,6 @@ class _Contents:
                 f"its arrays take {self.taken} bytes up to {where!r}, more than {self.limit}; if "
                 f"you trust the file, pass max_bytes={self.taken} or more"
             )
-
-    def _text(self, data: Any, size: int, where: str) -> Any:
-        # Each text may be as long as the file, and many may be one and the same in it.
-        self._take(max(size * data.dtype.itemsize, math.prod(data.chunks or ())), where)
-        text = data.asstr()
-        if size * self.file_size <= self.limit:
-            return text[()]
-        found = np.empty(size, object)
-        for flat, index in enumerate(np.ndindex(data.shape)):
-            found[flat] = text[index]
-            self._take(len(found[flat]), where)
-        return found.reshape(data.shape)[()]
 
     def _check_chunks(self, data: Any, layout: Any, where: str) -> None:
         """Raises for chunks that would unpack to more than they declare."""

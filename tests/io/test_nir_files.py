@@ -135,6 +135,10 @@ REFUSED = {
         lambda file, others: put(file, "system", "type"),
         "node 'n' is of type 'system', which nir does not have",
     ),
+    "names in chunks": (
+        lambda file, others: put(file, ["Linear"], "type", dtype=h5py.string_dtype(), chunks=(1,)),
+        "it holds text in chunks",
+    ),
     "a type that is a number": (
         lambda file, others: put(file, 3, "type"), "node 'n' is of type .*3.*, which nir does not",
     ),
@@ -168,7 +172,7 @@ def test_what_is_no_regular_file(tmp_path):
 
 
 def test_memory_is_bounded_as_asked(tmp_path):
-    """Packed or not. Names are read one by one where they might not fit all at once."""
+    """Packed or not."""
     path = tmp_path / "net.nir"
     nir.write(path, graph_of(nir.Linear(np.zeros((64, 64))), 64))
     for compression in ("gzip", None):
@@ -181,6 +185,26 @@ def test_memory_is_bounded_as_asked(tmp_path):
         assert eqpool.from_nir(path, max_bytes=40_000).shape == (64, 64)
     with pytest.raises(ValueError, match="node 'n' takes an array of 4096 numbers.* 32768 or more"):
         eqpool.from_nir(graph_of(nir.Scale(np.ones(64)), 64), max_bytes=30_000)
+
+
+def test_damaged_names(tmp_path):
+    """HDF5 itself waits forever for a name that is not in the heap that should hold it."""
+    path = tmp_path / "net.nir"
+    nir.write(path, graph_of(nir.Linear(WEIGHTS)))
+    whole = path.read_bytes()
+    with h5py.File(path) as file:
+        edges = file["node/edges"].id.get_offset()
+    for start, damage in (
+        (whole.index(b"GCOL") + 25, b"\x0d"),  # an object that swallows the others
+        (whole.index(b"GCOL") + 8, b"\xff" * 8),  # a heap without an end
+        (whole.index(b"GCOL"), b"H"),
+        (edges, b"\xff\xff\xff\x7f"),  # a length
+        (edges + 4, b"\xff" * 8),  # an address
+        (edges + 12, b"\x77\x77"),  # a number
+    ):
+        path.write_bytes(whole[:start] + damage + whole[start + len(damage) :])
+        with pytest.raises(ValueError, match="cannot be read as a file of NIR: .*(it|arrays) "):
+            eqpool.from_nir(path)
 
 
 @pytest.mark.parametrize("compression", ["gzip", "lzf", None])
