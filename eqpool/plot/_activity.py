@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 
 from .._attribute import fields
 from .._errors import describe, listing, suggestion
-from .._module import AbstractModule
 from ._style import curves, given, in_units, whole_numbers
 from ._time_series import event_trains, is_timed, sample_times
 
@@ -55,7 +54,7 @@ def raster(
 
 
 def traces(
-    module: AbstractModule,
+    module: Any,
     record: Mapping[str, Any],
     name: str,
     *,

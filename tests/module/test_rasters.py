@@ -46,6 +46,7 @@ def test_gradients():
     jax.tree.map(assert_same_bits, gradient(mod, jnp.asarray(RASTER[0])), expected)
 
 
+@pytest.mark.untyped  # lists
 def test_lists_and_numbers_beyond_32_bits():
     echo = eqpool.Instant(3)
     output, _, _ = echo([[True, False, True], [False, False, True]])

@@ -94,6 +94,6 @@ def test_softmax():
         np.testing.assert_allclose(eqpool.softmax(x, temperature), expected, rtol=1e-5)
         np.testing.assert_allclose(eqpool.logsoftmax(x, temperature), np.log(expected), rtol=1e-5)
     np.testing.assert_allclose(eqpool.softmax(x.reshape(2, 2)).sum(), 1.0, rtol=1e-6)
-    np.testing.assert_array_equal(eqpool.softmax([1, 2, 9], 1e-30), [0, 0, 1])
+    np.testing.assert_array_equal(eqpool.softmax(np.array([1, 2, 9]), 1e-30), [0, 0, 1])
     slope = jax.grad(lambda x: eqpool.logsoftmax(x)[0])(jnp.asarray(x))
     np.testing.assert_allclose(slope, np.eye(4)[0] - eqpool.softmax(x), rtol=1e-4, atol=1e-6)
