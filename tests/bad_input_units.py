@@ -6,7 +6,7 @@ from eqpool import AdExLIF, DynapSim, ExpSmooth, ExpSyn, LIF, RateJax
 
 def _meant(field: str, value: str, seconds: str, upper: str) -> str:
     return (
-        rf"{field} = {value} s \(element 0\) is outside what is usual for neurons: "
+        rf"{field} = {value} s \(element 0\) is outside what is usual: "
         rf"\[0, {upper}\] s\. If it was meant in ms, give {seconds}, in s\.$"
     )
 

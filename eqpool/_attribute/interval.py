@@ -57,7 +57,7 @@ REAL = Interval()
 POSITIVE = Interval(0.0, closed=False)
 NON_NEGATIVE = Interval(0.0)
 
-# Times in s. Neurons have shorter ones: what is longer was most likely meant in ms.
+# Times of neurons, s. What is longer was most likely meant in ms.
 USUAL_STEP = Interval(0.0, 0.1)
 USUAL_TIME = Interval(0.0, 1.0)
 USUAL_SLOW_TIME = Interval(0.0, 10.0)

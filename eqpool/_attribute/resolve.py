@@ -141,7 +141,7 @@ def concrete_shape(shape: tuple[Axis, ...], owner: str, sizes: Mapping[str, int 
 def check_values(value: Array, attribute: AbstractAttribute, owner: str) -> None:
     """Raises if a value that can be looked at is not finite or outside its bounds.
 
-    Warns if it is outside the operating range.
+    Warns if it is outside the operating range, or unusual and usual in thousandths of its unit.
     """
     if not (is_concrete(value) and jnp.issubdtype(value.dtype, jnp.floating)):
         return
@@ -153,11 +153,21 @@ def check_values(value: Array, attribute: AbstractAttribute, owner: str) -> None
     if attribute.operating_range is not None:
         odd = np.flatnonzero(~_operable(numbers, attribute.operating_range))
         if odd.size:
-            number, unit = np.ravel(numbers)[odd[0]], attribute.unit
-            what = "is usual for neurons" if unit == "s" else "the hardware can do"
+            number = np.ravel(numbers)[odd[0]]
             warn(
-                f"{owner} = {number:.3g} {unit} (element {odd[0]}) is outside what {what}: "
-                f"{attribute.operating_range} {unit}." + _other_unit(number, attribute)
+                f"{owner} = {number:.3g} {attribute.unit} (element {odd[0]}) is outside what the "
+                f"hardware can do: {attribute.operating_range} {attribute.unit}."
+                + _other_unit(number, attribute)
+            )
+    if attribute.usual is not None:
+        # What is far beyond, such as the time constant of an integrator, is no mistake.
+        usual, small = attribute.usual, 1e-3 * numbers
+        odd = np.flatnonzero(~_operable(numbers, usual) & _operable(small, usual))
+        if odd.size:
+            number, unit = np.ravel(numbers)[odd[0]], attribute.unit
+            warn(
+                f"{owner} = {number:.3g} {unit} (element {odd[0]}) is outside what is usual: "
+                f"{usual} {unit}. If it was meant in m{unit}, give {1e-3 * number:.3g}, in {unit}."
             )
 
 
@@ -167,9 +177,8 @@ def _operable(numbers: Any, operating_range: Any) -> Any:
 
 
 def _other_unit(value: Any, attribute: AbstractAttribute) -> str:
-    """A hint where a value would do in milli, nano or pico."""
-    prefixes = {"m": 1e-3} if attribute.unit == "s" else {"n": 1e-9, "p": 1e-12}
-    for prefix, factor in prefixes.items():
+    """A hint where a value would do in nano or pico."""
+    for prefix, factor in (("n", 1e-9), ("p", 1e-12)):
         scaled = np.atleast_1d(value * factor)
         if value and _operable(scaled, attribute.operating_range)[0]:
             unit = attribute.unit

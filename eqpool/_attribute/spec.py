@@ -44,8 +44,10 @@ class AbstractAttribute:
     - `unit`: the unit of the value, for messages and documentation, as `"s"` or `"A"`.
     - `bounds`: an [`eqpool.Interval`][] that the value must lie in. Default: any finite value.
     - `operating_range`: an [`eqpool.Interval`][] that the value should lie in, as what a chip
-        can do or what is usual of a time: outside of it there is a warning, and
-        [`eqpool.log_space`][] keeps inside. Default: none.
+        can do: outside of it there is a warning, and [`eqpool.log_space`][] keeps inside.
+        Default: none.
+    - `usual`: an [`eqpool.Interval`][] of values that are usual. A warning asks about the unit of a
+        value outside that would be usual in thousandths of its unit. Default: none.
     - `sparse`: whether a sparse matrix may be given, which is kept as
         [`eqpool.SparseWeights`][]. Default `False`.
     - `doc`: one line of documentation.
@@ -68,6 +70,7 @@ class AbstractAttribute:
     unit: str = ""
     bounds: Interval | None = None
     operating_range: Interval | None = None
+    usual: Interval | None = None
     sparse: bool = False
     doc: str = ""
 

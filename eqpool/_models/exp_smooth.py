@@ -56,7 +56,7 @@ class ExpSmoothJax(AbstractModule):
             init_func=Full(100e-3),
             unit="s",
             bounds=POSITIVE,
-            operating_range=USUAL_SLOW_TIME,
+            usual=USUAL_SLOW_TIME,
             doc="Time constant.",
         )
     )
@@ -70,7 +70,7 @@ class ExpSmoothJax(AbstractModule):
             shape=(),
             unit="s",
             bounds=POSITIVE,
-            operating_range=USUAL_STEP,
+            usual=USUAL_STEP,
             doc="Time step.",
         )
     )

@@ -56,7 +56,7 @@ class ExpSynJax(AbstractModule):
             init_func=Full(10e-3),
             unit="s",
             bounds=POSITIVE,
-            operating_range=USUAL_SLOW_TIME,
+            usual=USUAL_SLOW_TIME,
             doc="Time constant.",
         )
     )
@@ -89,7 +89,7 @@ class ExpSynJax(AbstractModule):
             shape=(),
             unit="s",
             bounds=POSITIVE,
-            operating_range=USUAL_STEP,
+            usual=USUAL_STEP,
             doc="Time step.",
         )
     )

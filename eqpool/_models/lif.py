@@ -28,7 +28,7 @@ from .._sparse import as_factor, SparseWeights
 from .._types import Key, NestedDict, PerNeuron
 from ..graph import LIFNeurons, Wiring
 from .noise import add_noise
-from .stable_weights import is_drawn, stable_scale
+from .stable_weights import is_drawn, stable_weights
 
 
 PerSynapse: TypeAlias = Float[Array, ""] | Float[Array, "#N K"]
@@ -87,7 +87,7 @@ class LIFJax(AbstractModule):
             init_func=Full(20e-3),
             unit="s",
             bounds=POSITIVE,
-            operating_range=USUAL_TIME,
+            usual=USUAL_TIME,
             doc="Time constant of the membrane.",
         )
     )
@@ -98,7 +98,7 @@ class LIFJax(AbstractModule):
             init_func=Full(20e-3),
             unit="s",
             bounds=POSITIVE,
-            operating_range=USUAL_TIME,
+            usual=USUAL_TIME,
             doc="Time constants of the synapses.",
         )
     )
@@ -168,7 +168,7 @@ class LIFJax(AbstractModule):
             shape=(),
             unit="s",
             bounds=POSITIVE,
-            operating_range=USUAL_STEP,
+            usual=USUAL_STEP,
             doc="Time step.",
         )
     )
@@ -253,7 +253,7 @@ class LIFJax(AbstractModule):
             spiking_output=spiking_output,
         )
         if has_rec and weight_init_func is None and is_drawn(w_rec):
-            weights = self.w_rec * stable_scale(self)
+            weights = stable_weights(self)
             self.w_rec, self.blueprint = weights, self.blueprint.starting_from({"w_rec": weights})
 
     def run(

@@ -15,8 +15,8 @@ def is_drawn(w_rec: Any) -> bool:
     return w_rec is None
 
 
-def stable_scale(mod: Any) -> Float[Array, "1 N_in"]:
-    """Factors of uniform weights: half of what makes a spike bring on one spike.
+def stable_weights(mod: Any) -> Float[Array, "N N_in"]:
+    """The uniform weights of a `LIFJax`, within half of what makes a spike bring on one spike.
 
     A synapse hands on `1/(e^(dt/tau) - 1)` of its input over all time steps, and the threshold
     of its neuron becomes one spike. So the rows of up to four neurons sum to 1 at most, and the
@@ -26,4 +26,4 @@ def stable_scale(mod: Any) -> Float[Array, "1 N_in"]:
     shape = mod.isyn.shape
     threshold = jnp.broadcast_to(mod.threshold, shape[:1])[:, None]
     scale = 0.5 / shape[1] ** 0.5 * jnp.broadcast_to(charge, shape) * threshold
-    return scale.reshape(1, -1)
+    return mod.w_rec * scale.reshape(1, -1)

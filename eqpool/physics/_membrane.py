@@ -77,7 +77,8 @@ def sigmoid_feedback(Imem: X, Ia_gain: X, Ia_th: X, Ia_norm: X) -> X:
 
         Chicca et al. 2014, [doi:10.1109/JPROC.2014.2313954](https://doi.org/10.1109/JPROC.2014.2313954).
     """
-    return Ia_gain / (1.0 + jnp.exp(-(Imem + Ia_th) / Ia_norm))
+    # Not divided: the derivative of a quotient passes through 1/Ia_norm**2 before the currents.
+    return Ia_gain / (1.0 + jnp.exp(-(Imem + Ia_th) * (1.0 / Ia_norm)))
 
 
 def membrane_derivative(

@@ -25,7 +25,7 @@ def property_of(
             init_func=Full(value),
             unit=unit,
             bounds=bounds,
-            operating_range=usual,
+            usual=usual,
             doc=doc,
         )
     )

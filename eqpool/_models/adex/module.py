@@ -120,7 +120,7 @@ class AdExLIF(AbstractModule):
             shape=(),
             unit="s",
             bounds=POSITIVE,
-            operating_range=USUAL_STEP,
+            usual=USUAL_STEP,
             doc="Time step.",
         )
     )

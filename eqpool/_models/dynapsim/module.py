@@ -155,7 +155,7 @@ class DynapSim(AbstractSpecified):
             shape=(),
             unit="s",
             bounds=POSITIVE,
-            operating_range=USUAL_STEP,
+            usual=USUAL_STEP,
             doc="Time step.",
         )
     )

@@ -92,7 +92,7 @@ class RateJax(AbstractModule):
             init_func=Full(20e-3),
             unit="s",
             bounds=POSITIVE,
-            operating_range=USUAL_SLOW_TIME,
+            usual=USUAL_SLOW_TIME,
             doc="Time constant.",
         )
     )
@@ -141,7 +141,7 @@ class RateJax(AbstractModule):
             shape=(),
             unit="s",
             bounds=POSITIVE,
-            operating_range=USUAL_STEP,
+            usual=USUAL_STEP,
             doc="Time step.",
         )
     )
