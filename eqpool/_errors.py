@@ -1,11 +1,13 @@
 """Words for error messages."""
 
+import contextlib
+import contextvars
 import difflib
 import importlib
 import sys
 import warnings
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 import jax
 import jax.core
@@ -44,6 +46,46 @@ def extra(module: str, name: str) -> Any:
             f"This needs {module.partition('.')[0]}; install it with `pip install "
             f"'eqpool[{name}]'`."
         ) from error
+
+
+class Running(NamedTuple):
+    """The module whose `run` is being traced, and its place, as `Sequential.1_DynapSim`."""
+
+    place: str
+    module: Any
+
+
+_running: contextvars.ContextVar[Running | None] = contextvars.ContextVar("running", default=None)
+
+
+def current() -> Running | None:
+    """The innermost module that is running, or `None` outside of any."""
+    return _running.get()
+
+
+@contextlib.contextmanager
+def running(place: str, module: Any) -> Iterator[None]:
+    """Around the run of a module: errors that arise inside name its place in the network."""
+    around = _running.get()
+    token = _running.set(Running(place, module))
+    try:
+        yield
+    except Exception as error:
+        # A module on its own need not be told apart; of two that are nested, the inner one counts.
+        if around is not None and around.place != place:
+            _name_place(error, place)
+        raise
+    finally:
+        _running.reset(token)
+
+
+def _name_place(error: Exception, place: str) -> None:
+    if place in "".join((str(error), *getattr(error, "__notes__", ()))):
+        return
+    if type(error) in (TypeError, ValueError, RuntimeError) and len(error.args) == 1:
+        error.args = (f"{place}: {error}",)
+    else:
+        error.add_note(f"In {place}.")
 
 
 _LIBRARIES = ("eqpool", "equinox", "jax", "jaxtyping")

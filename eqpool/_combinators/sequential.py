@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from jaxtyping import Array, Float
 
 from .._attribute import Blueprint
+from .._errors import running
 from .._events import Events
-from .._module import AbstractModule, initialise
+from .._module import AbstractModule, initialise, place
 from .._types import NestedDict
 from ..graph import Wiring
 from .stack import (
@@ -88,7 +89,8 @@ class Sequential(AbstractStack):
         """Each module in turn."""
         state = {}
         for name, module in self.modules().items():
-            events, state[name] = module.run_events(events, duration, num_steps)
+            with running(place(module), module):
+                events, state[name] = module.run_events(events, duration, num_steps)
         return events, state
 
     def wire(self, wiring: Wiring, sources: tuple[str, ...], name: str) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from .initialise import (
 )
 from .mesh import check_auto as check_auto, check_mesh as check_mesh, mesh_size as mesh_size
 from .on_grid import run_on_grid as run_on_grid
+from .place import place as place
 from .precision import promoted as promoted, with_dtype as with_dtype
 from .sharded import evolve_sharded as evolve_sharded
 from .show import as_text as as_text

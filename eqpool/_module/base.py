@@ -12,7 +12,7 @@ from .._attribute.blueprint import Blueprint
 from .._attribute.fields import fields
 from .._attribute.selection import FamilyLike
 from .._attribute.spec import Parameter, SimulationParameter, State
-from .._errors import is_concrete
+from .._errors import is_concrete, running
 from .._events import Events
 from .._settings import DEBUG, settings_for
 from .._types import NestedDict, Shape
@@ -21,6 +21,7 @@ from .arrays import check_arrays
 from .batching import checked_input, MeshAxis, run_batch, run_checked
 from .checkpoint import run_segments, segment_length
 from .event_input import check_values, checked_events, run_time
+from .place import full_name, place
 from .precision import (
     check_precision,
     module_with_dtype,
@@ -140,7 +141,7 @@ class AbstractModule(eqx.Module):
         array = checked_input(self, input_data)
         check_precision(self, array)
         length = segment_length(checkpoint, array.shape[-2], self.full_name)
-        return evolve_checked(self, array, bool(record), length)
+        return evolve_checked(self, array, bool(record), length, where=place(self))
 
     def __call__(
         self,
@@ -181,7 +182,7 @@ class AbstractModule(eqx.Module):
         events = checked_events(self, events)
         time, num_steps = run_time(self, events, duration, num_steps)
         with settings_for(traced=not is_concrete(events.times)):
-            return _evolve_events(self, events, time, num_steps)
+            return _evolve_events(self, events, time, num_steps, place(self))
 
     def run_events(
         self, events: Events, duration: Float[Array, ""] | None, num_steps: int | None
@@ -336,8 +337,12 @@ class AbstractModule(eqx.Module):
 
     @property
     def full_name(self) -> str:
-        """Class and name, as `RateJax 'hidden'`; only the class if there is no name."""
-        return f"{self.class_name} {self.name!r}" if self.name else self.class_name
+        """Class and name, as `RateJax 'hidden'`; only the class if there is no name.
+
+        In the middle of a run, where errors need it, also the way through the network:
+        `Sequential.1_RateJax (RateJax 'hidden')`.
+        """
+        return full_name(self)
 
     @property
     def shape(self) -> Shape:
@@ -399,10 +404,16 @@ def evolve_checked(
     record: bool,
     segment: int | None = None,
     over: MeshAxis | None = None,
+    *,
+    where: str,
 ) -> tuple[Array, NestedDict, NestedDict]:
-    """A run over an input that was checked, as of `evolve`."""
+    """A run over an input that was checked, as of `evolve`.
+
+    Its place is an argument because messages are compiled in: equal layers at two places must
+    not share them.
+    """
     with settings_for(traced=not is_concrete(input_data)):
-        return _evolve_checked(module, input_data, record, segment, over)
+        return _evolve_checked(module, input_data, record, segment, over, where)
 
 
 # Compiled once for all modules of one configuration, so that a call outside `jit` is fast too.
@@ -413,22 +424,25 @@ def _evolve_checked(
     record: bool,
     segment: int | None,
     over: MeshAxis | None,
+    where: str,
 ) -> tuple[Array, NestedDict, NestedDict]:
     debug = DEBUG.on
-    # Here, where it costs nothing once it is compiled.
-    check_arrays(module, input_data.shape)
-    before, dtype = module.state(), run_dtype(module, input_data)
-    module, input_data = module_with_dtype(module, dtype), with_dtype(input_data, dtype)
-    if debug:
-        module = check_attributes(module, module.full_name)
-        input_data = check_finite(input_data, module.full_name, "input_data")
-    run = run_checked if segment is None else partial(run_segments, length=segment)
-    if input_data.ndim == 3:
-        output, state, recorded = run_batch(module, input_data, record, run, over)
-    else:
-        output, state, recorded = run(module, input_data, record)
-    if debug:
-        output = check_finite(output, module.full_name, "the output")
+    with running(where, module):
+        owner = module.full_name
+        # Here, where it costs nothing once it is compiled.
+        check_arrays(module, input_data.shape)
+        before, dtype = module.state(), run_dtype(module, input_data)
+        module, input_data = module_with_dtype(module, dtype), with_dtype(input_data, dtype)
+        if debug:
+            module = check_attributes(module, owner)
+            input_data = check_finite(input_data, owner, "input_data")
+        run = run_checked if segment is None else partial(run_segments, length=segment)
+        if input_data.ndim == 3:
+            output, state, recorded = run_batch(module, input_data, record, run, over)
+        else:
+            output, state, recorded = run(module, input_data, record)
+        if debug:
+            output = check_finite(output, owner, "the output")
     return output, state_as_before(state, before), recorded
 
 
@@ -438,11 +452,14 @@ def _evolve_events(
     events: Events,
     duration: Float[Array, ""] | None,
     num_steps: int | None,
+    where: str,
 ) -> tuple[Events, NestedDict]:
-    check_arrays(module, (0, module.size_in))
+    with running(where, module):
+        check_arrays(module, (0, module.size_in))
     before, dtype = module.state(), run_dtype(module, events)
     module = module_with_dtype(module, dtype)
     events, duration = with_dtype((events, duration), dtype)
-    events, duration = check_values(module, events, duration, num_steps)
-    events, state = module.run_events(events, duration, num_steps)
+    with running(where, module):
+        events, duration = check_values(module, events, duration, num_steps)
+        events, state = module.run_events(events, duration, num_steps)
     return events, state_as_before(state, before)

@@ -13,9 +13,10 @@ from jaxtyping import Array
 
 from .._attribute.fields import fields
 from .._attribute.spec import State
-from .._errors import describe, listing
+from .._errors import describe, listing, running
 from .._random import split_raw
 from .._types import NestedDict
+from .place import current_place
 from .precision import FLOATS, run_dtype
 from .tree import has_batch_axis, map_leaves, Site, submodules
 
@@ -145,7 +146,14 @@ def run_batch(
 
 def run_checked(module: Any, input_data: Array, record: bool) -> Any:
     """`module.run`, which a user may have written, with its result checked."""
-    output, state, recorded = module.run(input_data, record)
+    # By `vmap` or a new state it has become another object, which stands in the same place.
+    with running(current_place(module), module):
+        output, state, recorded = module.run(input_data, record)
+        _check_result(module, input_data, output, state)
+    return output, state, recorded
+
+
+def _check_result(module: Any, input_data: Array, output: Any, state: Any) -> None:
     expected = (input_data.shape[0], module.size_out or input_data.shape[1])
     if getattr(output, "shape", None) != expected:
         raise ValueError(
@@ -159,7 +167,6 @@ def run_checked(module: Any, input_data: Array, record: bool) -> Any:
             f"{module.full_name}: the new state must hold {listing(names)}; `run` returned "
             f"{listing(state)}."
         )
-    return output, state, recorded
 
 
 def is_random(site: Site) -> bool:

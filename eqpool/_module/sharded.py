@@ -11,6 +11,7 @@ from .base import AbstractModule, evolve_checked
 from .batching import checked_input, MeshAxis
 from .checkpoint import segment_length
 from .mesh import mesh_size
+from .place import place
 from .precision import check_precision
 
 
@@ -68,4 +69,5 @@ def evolve_sharded(
             "batch, or use `module.evolve`."
         )
     length = segment_length(checkpoint, array.shape[1], module.full_name)
-    return evolve_checked(module, array, bool(record), length, MeshAxis(mesh, axis))
+    over = MeshAxis(mesh, axis)
+    return evolve_checked(module, array, bool(record), length, over, where=place(module))

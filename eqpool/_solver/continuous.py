@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._errors import describe
+from .._errors import current, describe
 from .._types import PyTree
 from .base import _Y, AbstractStepper, VectorField
 from .euler import ForwardEuler, RockpoolEuler
@@ -119,9 +119,12 @@ class Diffrax(AbstractStepper):
             or diffrax.PIDController(rtol=tolerance, atol=tolerance),
             adjoint=self.adjoint or diffrax.RecursiveCheckpointAdjoint(),
             max_steps=self.max_steps,
+            throw=False,
         )
         assert solution.ys is not None
-        return jax.tree.map(lambda leaf: leaf[0], solution.ys)
+        failed = solution.result != diffrax.RESULTS.successful
+        ys = eqx.error_if(solution.ys, failed, _owner() + _FAILED.format(self.max_steps))
+        return jax.tree.map(lambda leaf: leaf[0], ys)
 
     def _fixed(
         self, terms: Any, dt: Float[Array, ""], y: _Y, args: PyTree[Any], substeps: int
@@ -135,7 +138,7 @@ class Diffrax(AbstractStepper):
             y, _, _, state, result = solver.step(terms, *interval, y, args, state, made_jump=False)
             if is_implicit(solver):
                 failed = result != diffrax.RESULTS.successful
-                y = eqx.error_if(y, failed, _NOT_CONVERGED)
+                y = eqx.error_if(y, failed, _owner() + _NOT_CONVERGED)
             return (y, state), None
 
         if substeps == 1:
@@ -155,6 +158,17 @@ class _Finite(eqx.Module):
         slope = self.vector_field(t, y, args)
         return jax.tree.map(lambda lost, dy: jnp.where(lost, 0.0, dy), self.lost, slope)
 
+
+def _owner() -> str:
+    running = current()
+    return "" if running is None else f"{running.place}: "
+
+
+_FAILED = (
+    "Diffrax: the solver did not reach the end of an interval of the time grid within max_steps = "
+    "{} steps, or its steps became too short. Raise max_steps, widen the tolerances of "
+    "stepsize_controller, or check the values of the input and the parameters."
+)
 
 _NOT_CONVERGED = (
     "Diffrax: the equation of an implicit step did not converge. Leave out `substeps` or give a "

@@ -121,7 +121,7 @@ SMALL = {
     "recurrent": dynapsim(3, ("ampa", "shunt"), recurrent=True),
     "gated": dynapsim(2, ("ampa", "nmda", "shunt")),
     "four types": dynapsim(8, ("ampa", "gaba", "nmda", "shunt"), recurrent=True),
-    "one type": dynapsim(5, ("gaba",), recurrent=True),
+    "one type": dynapsim(4, ("ampa",), recurrent=True),
     "adex": adex(1, recurrent=False),
     "adex recurrent": adex(6, recurrent=True),
 }
