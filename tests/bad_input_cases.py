@@ -19,6 +19,7 @@ from eqpool import Constant, Parameter, RateJax
 from tests.bad_input_adex import ADEX_CASES
 from tests.bad_input_dynapsim import DYNAPSIM_CASES
 from tests.bad_input_events import EVENT_CASES
+from tests.bad_input_files import FILE_CASES
 from tests.bad_input_idioms import IDIOM_CASES
 from tests.bad_input_keys import KEY_CASES
 from tests.bad_input_operands import OPERAND_CASES
@@ -375,6 +376,7 @@ CASES |= KEY_CASES
 CASES |= ROCKPOOL_CASES | TIMED_CASES
 CASES |= TIMED_CASES | IDIOM_CASES
 CASES |= TIMED_CASES | UNIT_CASES
+CASES |= FILE_CASES
 
 
 def outcome(name: str) -> str:

@@ -63,9 +63,9 @@ def read_header(file: BufferedReader) -> tuple[dict[str, str], dict[str, Entry]]
     length = int.from_bytes(file.read(8), "little")
     if size < 8 or length > min(size - 8, _LONGEST_HEADER):
         raise ValueError("its header is not whole")
-    header = json.loads(file.read(length).decode())
-    if not isinstance(header, dict):
+    if file.peek(1)[:1] != b"{":
         raise ValueError("its header is no dictionary")
+    header = json.loads(file.read(length).decode())
     text = header.pop("__metadata__", {})
     if not (isinstance(text, dict) and all(isinstance(x, str) for x in text.values())):
         raise ValueError("its metadata is no text")
