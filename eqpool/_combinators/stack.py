@@ -138,7 +138,7 @@ def sized(modules: AbstractStack) -> list[AbstractModule]:
 
 
 def check_row(stack: AbstractStack) -> None:
-    """Raises where an output does not fit the next input."""
+    """Raises where an output does not fit the next input, and the ends not the shape."""
     owner = type(stack).__name__
     places = [(i, module) for i, module in enumerate(stack) if module.size_in]
     for (i, first), (j, second) in itertools.pairwise(places):
@@ -148,6 +148,9 @@ def check_row(stack: AbstractStack) -> None:
                 f"{first.size_out} outputs, but module {j} ({second.full_name}, shape "
                 f"{second.shape}) takes {second.size_in} inputs."
             )
+    ends = (places[0][1].size_in, places[-1][1].size_out) if places else (0, 0)
+    if (stack.size_in, stack.size_out) != ends:  # as in a file made by hand
+        raise ValueError(f"{owner}: has shape {stack.shape}, but its modules have {ends}.")
 
 
 def run_row(
