@@ -8,7 +8,8 @@ from typing import Any
 class Constant:
     """Makes a parameter a simulation parameter of the one module it is handed to.
 
-    The object inside is kept as it is; nothing is changed or copied.
+    The object inside is kept as it is; nothing is changed or copied. Inside a
+    [`eqpool.Parameter`][] it does the same.
 
     **Arguments:**
 
