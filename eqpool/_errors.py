@@ -93,10 +93,23 @@ _LIBRARIES = ("eqpool", "equinox", "jax", "jaxtyping")
 
 def warn(message: str) -> None:
     """A `UserWarning` at the line of the user's that led here."""
-    frame, level = sys._getframe(1), 2
+    frame, level = _users_frame()
+    del frame
+    warnings.warn(message, UserWarning, stacklevel=level)
+
+
+def user_line() -> tuple[str, int]:
+    """File and number of the line of the user's that led here, for a warning that comes later."""
+    frame, _ = _users_frame()
+    return frame.f_code.co_filename, frame.f_lineno
+
+
+def _users_frame() -> tuple[Any, int]:
+    """The innermost frame outside of libraries, and its level as of `warnings.warn`."""
+    frame, level = sys._getframe(2), 2
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in _LIBRARIES:
         frame, level = frame.f_back, level + 1
-    warnings.warn(message, UserWarning, stacklevel=level)
+    return frame, level
 
 
 def is_concrete(x: Any) -> bool:

@@ -7,11 +7,16 @@ from typing import Any
 import equinox as eqx
 
 from .._attribute import FamilyLike, Parameter, selection
+from .finite import warn_if_not_finite
 from .partition import partition
 
 
 def filter_value_and_grad(
-    fun: Callable[..., Any] | None = None, *, family: FamilyLike = None, has_aux: bool = False
+    fun: Callable[..., Any] | None = None,
+    *,
+    family: FamilyLike = None,
+    has_aux: bool = False,
+    check_finite: bool = True,
 ) -> Callable[..., Any]:
     """A function that returns the value of `fun` and its gradient.
 
@@ -27,6 +32,10 @@ def filter_value_and_grad(
         `(path, field) -> bool` that is asked about parameters, or `None` (default) for
         every parameter.
     - `has_aux`: whether `fun` returns `(loss, aux)`. Default `False`.
+    - `check_finite`: whether to warn about parameters whose gradient contains NaN or infinity.
+        Inside `jit` each compiled function warns once. The warning needs a call to Python,
+        which `jax.export` refuses and JAX's persistent compilation cache does not store; with
+        `False` there is none. Default `True`.
 
     **Returns:** a function of the arguments of `fun` that returns `(value, gradient)`; the
     gradient has the structure of the model, with `None` at all that is frozen.
@@ -41,7 +50,9 @@ def filter_value_and_grad(
             "eqpool.filter_spec and eqx.filter_grad to differentiate with respect to other leaves."
         )
     if fun is None:
-        return ft.partial(filter_value_and_grad, family=family, has_aux=has_aux)
+        return ft.partial(
+            filter_value_and_grad, family=family, has_aux=has_aux, check_finite=check_finite
+        )
 
     @ft.wraps(fun)
     def value_and_grad(model: Any, *args: Any, **kwargs: Any) -> Any:
@@ -50,21 +61,30 @@ def filter_value_and_grad(
         def loss(trainable: Any) -> Any:
             return fun(eqx.combine(trainable, frozen), *args, **kwargs)
 
-        return eqx.filter_value_and_grad(loss, has_aux=has_aux)(trainable)
+        value, gradient = eqx.filter_value_and_grad(loss, has_aux=has_aux)(trainable)
+        if check_finite:
+            warn_if_not_finite(gradient)
+        return value, gradient
 
     return value_and_grad
 
 
 def filter_grad(
-    fun: Callable[..., Any] | None = None, *, family: FamilyLike = None, has_aux: bool = False
+    fun: Callable[..., Any] | None = None,
+    *,
+    family: FamilyLike = None,
+    has_aux: bool = False,
+    check_finite: bool = True,
 ) -> Callable[..., Any]:
     """A function that returns the gradient of `fun`, or `(gradient, aux)`.
 
     **Arguments and errors:** as of [`eqpool.filter_value_and_grad`][].
     """
     if fun is None:
-        return ft.partial(filter_grad, family=family, has_aux=has_aux)
-    value_and_grad = filter_value_and_grad(fun, family=family, has_aux=has_aux)
+        return ft.partial(filter_grad, family=family, has_aux=has_aux, check_finite=check_finite)
+    value_and_grad = filter_value_and_grad(
+        fun, family=family, has_aux=has_aux, check_finite=check_finite
+    )
 
     @ft.wraps(fun)
     def grad(model: Any, *args: Any, **kwargs: Any) -> Any:

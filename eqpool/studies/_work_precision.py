@@ -87,7 +87,9 @@ def work_precision(
         gradient, gradient_time = None, float("nan")
         if loss is not None:
             value = loss
-            gradients = filter_grad(lambda mod, events: value(*run(mod, events)), family=family)
+            gradients = filter_grad(
+                lambda mod, events: value(*run(mod, events)), family=family, check_finite=False
+            )
             gradient, gradient_time, _ = timed(gradients, mod, events, repeats)
         return (spikes.trains(), _vmem(state)), gradient, [run_time, gradient_time, compile_time]
 
@@ -127,7 +129,7 @@ def gradient_memory(
     - `mod`, `args`: what it is called with.
     - `family`: the families that the gradient is taken for. Default: every parameter.
     """
-    jitted: Any = eqx.filter_jit(filter_grad(loss, family=family))
+    jitted: Any = eqx.filter_jit(filter_grad(loss, family=family, check_finite=False))
     return int(jitted.lower(mod, *args).compile().compiled.memory_analysis().temp_size_in_bytes)
 
 
