@@ -134,6 +134,23 @@ def test_a_timed_network():
         net.timed()(series)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["raster", "events"])
+def test_bounds_of_exact_spikes(way):
+    """The two layers differ in their values only, so that one compiled function would do."""
+    quiet, hot = (
+        eqpool.DynapSim(1, Idc=Idc, synapses=("ampa",), solver=eqpool.EventDriven(max_spikes=1))
+        for Idc in (1e-13, 1e-9)
+    )
+    net = eqpool.Sequential(quiet, hot)
+    message = r"Sequential\.1_DynapSim: EventDriven has done its max_spikes = 1 spikes"
+    with pytest.raises(RuntimeError, match=message):
+        if way == "raster":
+            net(jnp.zeros((100, 1)))
+        else:
+            net.evolve_events(eqpool.Events([], [], 1), 0.1)
+
+
 def test_names_outside_of_a_run_stay_as_they_are():
     net = NETWORKS["Sequential 'net'.1_Fussy (Fussy 'b'): "]
     assert net[1].full_name == "Fussy 'b'" and net.full_name == "Sequential 'net'"
