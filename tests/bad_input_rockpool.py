@@ -105,6 +105,16 @@ ROCKPOOL_CASES = {
         TypeError,
         "Sequential: the names of modules must be strings; got int 0",
     ),
+    "a module whose name has a dot": (
+        lambda: eqpool.Sequential({"a.b": eqpool.LIF(3)}),
+        ValueError,
+        "Sequential: a module cannot be called 'a.b'; give a name without dots",
+    ),
+    "one synapse type for several": (
+        lambda: eqpool.DynapSim(3).set_attributes({"Itau_syn": 1e-10}),
+        ValueError,
+        r"DynapSim.Itau_syn: belongs to neurons with one synapse type; .* synapses=\('ampa',\)",
+    ),
     "a name for what is no module": (
         lambda: eqpool.Sequential({"hidden": jnp.tanh}),
         TypeError,

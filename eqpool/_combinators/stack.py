@@ -116,9 +116,13 @@ def check_modules(stack: AbstractStack, at_least: int = 1) -> None:
 def _check_names(cls: type, names: list[Any]) -> None:
     taken = {*dir(cls), *(entry.name for entry in dataclasses.fields(cls))}
     for name in names:
-        if not isinstance(name, str) or not name:
+        if not isinstance(name, str):
             raise TypeError(
                 f"{cls.__name__}: the names of modules must be strings; got {describe(name)}."
+            )
+        if not name or "." in name:  # a dot stands between the parts of a path
+            raise ValueError(
+                f"{cls.__name__}: a module cannot be called {name!r}; give a name without dots."
             )
         if name in taken or name.startswith("__"):
             raise ValueError(

@@ -39,7 +39,7 @@ def checked_input(module: Any, input_data: Any) -> Array:
         raise TypeError(f"{owner}: input_data must be an array; got a module.{_CALLED_BY_OPTAX}")
     try:
         array = input_data
-        if not isinstance(array, jax.Array):
+        if not (isinstance(array, jax.Array) or hasattr(array, "__jax_array__")):
             # JAX keeps 32 bits of NumPy's integers, so these are converted first.
             with contextlib.suppress(jax.errors.TracerArrayConversionError):
                 array = _as_floating(module, np.asarray(array))

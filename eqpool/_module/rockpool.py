@@ -88,6 +88,11 @@ def _absent(module: Any, name: str, value: Any, owner: str) -> str | None:
         rest, phrase, remedy = 0.0, "zeros", "has_rec=True"
     elif isinstance(fields(type(module))[name], State):
         rest, phrase, remedy = getattr(module, "Io", 0.0), "a current of Io", "that synapse type"
+    elif name.endswith("_syn"):
+        raise ValueError(
+            f"{owner}: belongs to neurons with one synapse type; build them with "
+            "synapses=('ampa',), which is Rockpool's model."
+        )
     else:
         return None
     if is_concrete(value) and is_concrete(rest):
