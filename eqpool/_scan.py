@@ -6,6 +6,8 @@ from typing import Any, TypeAlias
 import jax
 import jax.numpy as jnp
 
+from ._varying import as_returned
+
 
 Step: TypeAlias = Callable[[Any, Any], tuple[Any, Any]]
 
@@ -19,7 +21,11 @@ def scan_steps(step: Step, init: Any, xs: Any, length: int | None = None) -> tup
     XLA takes the loop away around a single step and merges its operations with those outside,
     which then round differently. So a single step is the first of two.
     """
-    steps = length if length is not None else len(jax.tree.leaves(xs)[0])
+    # A start that all devices share becomes one of each device, if inputs or weights are.
+    init = as_returned(lambda init: step(init, jax.tree.map(lambda x: x[0], xs))[0], init)
+    steps = length if length is not None else jax.tree.leaves(xs)[0].shape[0]
+    if not isinstance(steps, int):
+        return _symbolic_scan(step, init, xs, steps)
     if steps == 1:
         return _first_of_two(step, init, xs)
     # Of fewer turns, XLA might make no loop; of products without a state between, one product.
@@ -45,6 +51,13 @@ def unrolled_scan(step: Step, init: Any, xs: Any, steps: int) -> tuple[Any, Any]
     rest = jax.tree.map(lambda x: x[turns:], xs)
     carry, more = scan_steps(step, carry, rest, left)
     return carry, jax.tree.map(lambda y, z: jnp.concatenate([y, z]), ys, more)
+
+
+def _symbolic_scan(step: Step, init: Any, xs: Any, steps: Any) -> tuple[Any, Any]:
+    """Of a number of steps that `jax.export` leaves open, which only inputs can say."""
+    return jax.lax.scan(
+        lambda carry, now: step(carry, now[0]), init, (xs, jnp.zeros((steps,), bool))
+    )
 
 
 def _first_of_two(step: Step, init: Any, xs: Any) -> tuple[Any, Any]:

@@ -260,7 +260,7 @@ class LIFJax(AbstractModule):
         self, input_data: Float[Array, "T N_in"], record: bool
     ) -> tuple[Array, NestedDict, NestedDict]:
         """A scan over the time grid."""
-        steps, (n, k) = len(input_data), self.isyn.shape
+        steps, (n, k) = input_data.shape[0], self.isyn.shape
         alpha = physics.dpi_decay(self.dt, self.tau_mem)
         beta = physics.dpi_decay(self.dt, self.tau_syn)
         arriving = input_data.reshape(steps, n, k)

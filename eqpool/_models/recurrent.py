@@ -2,6 +2,7 @@
 
 import abc
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeAlias
 
 import equinox as eqx
@@ -9,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._native import linear_map
+from .._native import by_kernel, linear_map
 from .._sparse import as_factor, Factor, SparseWeights
 from .._types import NestedDict, PyTree
 
@@ -106,9 +107,16 @@ def _run(
     start: PyTree[Any],
     drive: Array,
 ) -> Any:
-    if kernel is not None:
-        return kernel.run(grid, weights, start, drive, keep=False)[0]
-    return grid.scan(weights, start, drive)
+    if kernel is None:
+        return grid.scan(weights, start, drive)
+
+    def native(*args: Any) -> Outcome:
+        return kernel.run(*args, keep=False)[0]
+
+    def portable(grid: AbstractGrid, weights: Any, start: PyTree[Any], drive: Array) -> Outcome:
+        return grid.scan(weights, start, drive)
+
+    return by_kernel(native, portable, grid, weights, start, drive)
 
 
 @_run.def_jvp
@@ -125,18 +133,18 @@ def _jvp(primals: Any, tangents: Any) -> Any:
         drive_dot = jnp.zeros_like(drive)
     # A kernel sums the gradient of each batch element by itself, if that is not larger than
     # the gradient wrt the input.
-    by_kernel = weights_dot if kernel is not None and drive.shape[-1] <= len(drive) else None
-    dots = (grid_dot, by_kernel, start_dot, drive_dot)
+    summed = weights_dot if kernel is not None and drive.shape[-1] <= drive.shape[0] else None
+    dots = (grid_dot, summed, start_dot, drive_dot)
     if kernel is None:
         out, derivative = _linearised_scan(grid, weights, start, drive, dots)
     else:
         out, derivative = _linearised_kernel(kernel, grid, weights, start, drive, dots)
-    if train_weights and by_kernel is None:
+    if train_weights and summed is None:
         # What of sparse weights is an index has no tangent, and stays.
         changed = eqx.combine(weights_dot, weights)
         by_weights = _by_weights(grid, changed, start, out[1], drive.shape)
         drive_dot = by_weights if drive_dot is None else drive_dot + by_weights
-    return out, derivative((grid_dot, by_kernel, start_dot, drive_dot))
+    return out, derivative((grid_dot, summed, start_dot, drive_dot))
 
 
 def _by_weights(
@@ -207,7 +215,8 @@ def _linearised_kernel(
 def _run_keeping(
     kernel: AbstractKernel, grid: AbstractGrid, weights: Any, start: PyTree[Any], drive: Array
 ) -> Any:
-    return kernel.run(grid, weights, start, drive, keep=True)
+    native = partial(kernel.run, keep=True)
+    return by_kernel(native, kernel.reference, grid, weights, start, drive)
 
 
 @_run_keeping.def_jvp

@@ -20,6 +20,7 @@ from ..graph import Input, Output, Wiring
 from .arrays import check_arrays
 from .batching import checked_input, MeshAxis, run_batch, run_checked
 from .checkpoint import run_segments, segment_length
+from .divided import divided_by_xla
 from .event_input import check_values, checked_events, run_time
 from .place import full_name, place
 from .precision import (
@@ -427,6 +428,13 @@ def _evolve_checked(
     where: str,
 ) -> tuple[Array, NestedDict, NestedDict]:
     debug = DEBUG.on
+    run_one = run_checked if segment is None else partial(run_segments, length=segment)
+
+    def run(module: AbstractModule, input_data: Array) -> tuple[Array, NestedDict, NestedDict]:
+        if input_data.ndim == 3:
+            return run_batch(module, input_data, record, run_one, over)
+        return run_one(module, input_data, record)
+
     with running(where, module):
         owner = module.full_name
         # Here, where it costs nothing once it is compiled.
@@ -436,11 +444,7 @@ def _evolve_checked(
         if debug:
             module = check_attributes(module, owner)
             input_data = check_finite(input_data, owner, "input_data")
-        run = run_checked if segment is None else partial(run_segments, length=segment)
-        if input_data.ndim == 3:
-            output, state, recorded = run_batch(module, input_data, record, run, over)
-        else:
-            output, state, recorded = run(module, input_data, record)
+        output, state, recorded = (run if over else divided_by_xla(run))(module, input_data)
         if debug:
             output = check_finite(output, owner, "the output")
     return output, state_as_before(state, before), recorded

@@ -16,6 +16,7 @@ from .._attribute.spec import State
 from .._errors import describe, listing, running
 from .._random import split_raw
 from .._types import NestedDict
+from .divided import placed
 from .place import current_place
 from .precision import FLOATS, run_dtype
 from .tree import has_batch_axis, map_leaves, Site, submodules
@@ -141,6 +142,8 @@ def run_batch(
             axis_names={over.axis},
             check_vma=False,
         )
+        batched, input_data = placed((batched, input_data), over.mesh, split_up)
+        shared = placed(shared, over.mesh, PartitionSpec())
     return run(batched, shared, input_data)
 
 

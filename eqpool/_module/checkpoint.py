@@ -9,13 +9,19 @@ from jaxtyping import Array
 
 from .._errors import describe
 from .._types import NestedDict
+from .._varying import as_returned
 from .batching import run_checked
 
 
-def segment_length(checkpoint: Any, steps: int, owner: str) -> int | None:
+def segment_length(checkpoint: Any, steps: Any, owner: str) -> int | None:
     """Steps in a segment, of a `checkpoint=` argument; `None` for a run in one piece."""
     if checkpoint is False or checkpoint is None or steps == 0:
         return None
+    if not isinstance(steps, int):
+        raise ValueError(
+            f"{owner}: checkpoint needs a known number of time steps; that of what is exported is "
+            f"{steps}. Leave `checkpoint` out, or export for a fixed number."
+        )
     if checkpoint is True:
         root = math.isqrt(steps - 1) + 1
         # A last segment that is shorter would cost a copy of the input.
@@ -43,7 +49,8 @@ def run_segments(
     whole = input_data.shape[0] // length
     end = whole * length
     split = input_data[:end].reshape(whole, length, *input_data.shape[1:])
-    state, out = jax.lax.scan(segment, module.state(), split)
+    start = as_returned(lambda state: segment(state, split[0])[0], module.state())
+    state, out = jax.lax.scan(segment, start, split)
     out = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), out)
     if end < input_data.shape[0]:
         state, more = segment(state, input_data[end:])

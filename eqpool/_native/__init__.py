@@ -1,4 +1,5 @@
 from . import build as build
 from .call import call as call
 from .linear import linear_map as linear_map
+from .portable import all_known as all_known, by_kernel as by_kernel
 from .register import ready as ready

@@ -7,6 +7,7 @@ import jax
 from jaxtyping import Array
 
 from .._types import Shape
+from .._varying import together
 from .build import target
 
 
@@ -40,8 +41,10 @@ def call(
                 f"{list(array.shape)}. Run the module by `evolve`, which brings all fields and the "
                 "input to one dtype."
             )
-    return jax.ffi.ffi_call(
+    arrays = [array for array, _ in operands.values()]
+    out = jax.ffi.ffi_call(
         target(handler, dtype.name),
         [jax.ShapeDtypeStruct(shape, dtype) for shape in results],
         vmap_method="expand_dims",
-    )(*(array for array, _ in operands.values()), **attributes)
+    )(*arrays, **attributes)
+    return together((*out, *arrays))[: len(results)]

@@ -5,11 +5,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.core import ShapedArray
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
 from .._types import PyTree
+from .._varying import shaped, together
+from .portable import by_kernel
 
 
 def linear_map(
@@ -23,8 +24,8 @@ def linear_map(
 
     Forward mode runs `function`. Reverse mode runs `transposed(residuals, cotangents)`, which
     returns cotangents of the operands and need not be differentiable: a second derivative
-    transposes `function` instead. `jax.custom_vjp` would leave no forward mode, and
-    `jax.custom_derivatives.linear_call` knows no `vmap`.
+    transposes `function` instead, and so does what `jax.export` writes. `jax.custom_vjp` would
+    leave no forward mode, and `jax.custom_derivatives.linear_call` knows no `vmap`.
 
     **Arguments:**
 
@@ -46,8 +47,7 @@ def linear_map(
 
     shapes = tuple(jax.ShapeDtypeStruct(x.shape, x.dtype) for x in returned)
     out = _linear_p.bind(
-        *kept,
-        *given,
+        *together((*kept, *given)),
         count=len(kept),
         function=flat,
         transposed=_with_second_derivative(flat, flat_transposed, given),
@@ -61,17 +61,17 @@ def _with_second_derivative(function: Any, transposed: Any, given: Sequence[Any]
 
     @jax.custom_jvp
     def differentiable(kept: Sequence[Any], bars: Sequence[Any]) -> list[Any]:
-        return transposed(kept, bars)
+        return by_kernel(transposed, plain, kept, bars)
+
+    def plain(kept: Sequence[Any], bars: Sequence[Any]) -> list[Any]:
+        # Linear, so anywhere; `jax.linear_transpose` refuses some of it before jax 0.10.
+        anywhere = [jnp.zeros(x.shape, x.dtype) for x in shapes]
+        (out,) = jax.vjp(lambda x: function(kept, x), anywhere)[1](bars)
+        return out
 
     @differentiable.defjvp
     def _(primals: Any, tangents: Any) -> Any:
-        def plain(kept: Sequence[Any], bars: Sequence[Any]) -> list[Any]:
-            # Linear, so anywhere; `jax.linear_transpose` refuses some of it before jax 0.10.
-            anywhere = [jnp.zeros(x.shape, x.dtype) for x in shapes]
-            (out,) = jax.vjp(lambda x: function(kept, x), anywhere)[1](bars)
-            return out
-
-        return transposed(*primals), jax.jvp(plain, primals, tangents)[1]
+        return differentiable(*primals), jax.jvp(plain, primals, tangents)[1]
 
     return differentiable
 
@@ -81,8 +81,8 @@ _linear_p.multiple_results = True
 
 
 @_linear_p.def_abstract_eval
-def _(*_: Any, shapes: Any, **__: Any) -> list[Any]:
-    return [ShapedArray(x.shape, x.dtype) for x in shapes]
+def _(*args: Any, shapes: Any, **_: Any) -> list[Any]:
+    return [shaped(x.shape, x.dtype, args) for x in shapes]
 
 
 @_linear_p.def_impl

@@ -5,12 +5,12 @@ from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
-import jax.core
 import jax.numpy as jnp
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 from jaxtyping import Array, Float, Int
 
+from .._varying import as_returned, shaped, together
 from .weights import SparseWeights
 
 
@@ -43,7 +43,7 @@ class Factor(eqx.Module):
     def __rmatmul__(self, x: Float[Array, "*B N"]) -> Float[Array, "*B M"]:
         lead, size = x.shape[:-1], self.shape[1]
         x = x.reshape(-1, x.shape[-1]).T if lead else x
-        y = _product.bind(x, *self.forward, *self.backward, size=size)
+        y = _product.bind(*together((x, *self.forward, *self.backward)), size=size)
         return y.T.reshape(*lead, size) if lead else y
 
 
@@ -98,7 +98,8 @@ _COLUMNS = 64
 def _compute(
     x: Array, others: Array, weights: Array, own: Array, *backward: Array, size: int
 ) -> Array:
-    if x.ndim == 2 and x.shape[1] > _COLUMNS:
+    # A batch of unknown size, in `jax.export`, is done in one piece.
+    if x.ndim == 2 and isinstance(x.shape[1], int) and x.shape[1] > _COLUMNS:
         one = functools.partial(_bind, others, weights, own, *backward, size=size)
         return jax.lax.map(one, x.T, batch_size=_COLUMNS).T
     total = jnp.zeros((weights.shape[1], *x.shape[1:]), jnp.result_type(x, weights))
@@ -107,6 +108,7 @@ def _compute(
         return total + _at(x, lane[0]) * (lane[1] if x.ndim == 1 else lane[1][:, None]), None
 
     unroll = len(weights) if x.ndim == 1 else _UNROLL
+    total = as_returned(lambda total: add(total, (others[0], weights[0]))[0], total)
     total, _ = jax.lax.scan(add, total, (others, weights), unroll=unroll)
     y = jnp.zeros((size, *x.shape[1:]), total.dtype)
     return y.at[own].add(total, mode="promise_in_bounds")
@@ -119,7 +121,8 @@ def _bind(*lines_then_x: Array, size: int) -> Array:
 
 def _abstract(x: Any, others: Any, weights: Any, own: Any, *backward: Any, size: int) -> Any:
     dtype = jnp.result_type(x.dtype, weights.dtype)
-    return jax.core.ShapedArray((size, *x.shape[1:]), dtype)
+    lines = (others, weights, own, *backward)
+    return shaped((size, *x.shape[1:]), dtype, (x, *lines))
 
 
 def _jvp(primals: Any, tangents: Any, *, size: int) -> tuple[Array, Any]:
@@ -156,6 +159,7 @@ def _outer(x: Array, others: Array, ct: Array, own: Array) -> Array:
     if x.ndim == 1:
         return one(x, ct)
     total = jnp.zeros(others.shape, jnp.result_type(x, ct))
+    total = as_returned(lambda total: total + one(x[:, 0], ct[:, 0]), total)
     return jax.lax.scan(lambda total, b: (total + one(*b), None), total, (x.T, ct.T))[0]
 
 

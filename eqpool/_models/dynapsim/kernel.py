@@ -33,7 +33,7 @@ def supported(grid: Any, weights: Any, drive: Array) -> bool:
         and type(grid.surrogate) in SURROGATES
         and list(grid.c.synapses) == [name for name in TYPES if name in grid.c.synapses]
         and not isinstance(weights, Factor)
-        and drive.size > 0
+        and _native.all_known(drive.shape)
         and _native.ready("dynapsim", drive.dtype.name)
     )
 

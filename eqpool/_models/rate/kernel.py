@@ -24,7 +24,7 @@ def supported(grid: Any, weights: Any, drive: Array) -> bool:
         type(grid.solver) in (ForwardEuler, RockpoolEuler)
         and grid.activation.unwrapped in ACTIVATIONS
         and not isinstance(weights, Factor)
-        and drive.size > 0
+        and _native.all_known(drive.shape)
         and _native.ready("rate", drive.dtype.name)
     )
 
