@@ -15,11 +15,12 @@ UNROLL = 4
 """Steps in each turn of a loop on a GPU, where turns cost more than what they compute."""
 
 
-def scan_steps(step: Step, init: Any, xs: Any, length: int | None = None) -> tuple[Any, Any]:
+def scan_steps(step: Step, init: Any, xs: Any, length: Any = None) -> tuple[Any, Any]:
     """`jax.lax.scan`, with the bits of a longer scan for few steps too.
 
     XLA takes the loop away around a single step and merges its operations with those outside,
-    which then round differently. So a single step is the first of two.
+    which then round differently. So a single step is the first of two. `length` is an integer, or
+    what `jax.export` has in its place.
     """
     # A start that all devices share becomes one of each device, if inputs or weights are.
     init = as_returned(lambda init: step(init, jax.tree.map(lambda x: x[0], xs))[0], init)

@@ -55,7 +55,7 @@ def together(args: Iterable[Any]) -> list[Any]:
     return [spread(x, axes - axes_of(jax.typeof(x))) for x in args]
 
 
-def shaped(shape: tuple[int, ...], dtype: Any, arguments: Iterable[Any]) -> ShapedArray:
+def shaped(shape: tuple[Any, ...], dtype: Any, arguments: Iterable[Any]) -> ShapedArray:
     """The type of a result that varies over whatever an argument of a primitive varies over."""
     axes: Axes = frozenset().union(*map(axes_of, arguments))
     if not axes:

@@ -84,7 +84,7 @@ def as_weights(w_rec: Array | SparseWeights | None) -> Weights:
 
 
 def arriving(
-    emitted: Float[Array, "*T N"], weights: Array | Factor, shape: tuple[int, ...]
+    emitted: Float[Array, "*T N"], weights: Array | Factor, shape: tuple[Any, ...]
 ) -> Float[Array, "..."]:
     """What comes over the weights, in the shape of the input."""
     if isinstance(weights, Factor):
@@ -148,7 +148,7 @@ def _jvp(primals: Any, tangents: Any) -> Any:
 
 
 def _by_weights(
-    grid: AbstractGrid, weights: Any, start: PyTree[Any], emitted: Array, shape: tuple[int, ...]
+    grid: AbstractGrid, weights: Any, start: PyTree[Any], emitted: Array, shape: tuple[Any, ...]
 ) -> Array:
     """What arrives over the weights in all steps."""
     before = jnp.concatenate([grid.emitted(start)[None], emitted[:-1]])

@@ -8,11 +8,10 @@ import jax
 from jax.extend.core import Primitive
 from jax.interpreters import batching, mlir
 
-from .._types import Shape
 from .._varying import shaped
 
 
-def all_known(shape: Shape) -> bool:
+def all_known(shape: tuple[Any, ...]) -> bool:
     """Whether a shape is of positive numbers: `jax.export` may leave some open."""
     return all(isinstance(size, int) and size > 0 for size in shape)
 

@@ -1,5 +1,7 @@
 """Programs that `jax.export` writes for any batch size and any number of time steps."""
 
+import importlib.util
+
 import diffrax
 import equinox as eqx
 import jax
@@ -35,7 +37,8 @@ MODELS = {
 def exported(function, *shape):
     """As it comes back from a file, where the format can be written."""
     made = export.export(jax.jit(function))(jax.ShapeDtypeStruct(shape, jnp.float32))
-    pytest.importorskip("flatbuffers")
+    if importlib.util.find_spec("flatbuffers") is None:
+        return made
     return export.deserialize(made.serialize())
 
 
