@@ -11,7 +11,7 @@ import pytest
 from jax import export
 
 import eqpool
-from tests.helpers import mostly_slow
+from tests.helpers import tiers
 
 
 SPARSE = eqpool.SparseWeights.from_dense(np.eye(2))
@@ -42,7 +42,7 @@ def exported(function, *shape):
     return export.deserialize(made.serialize())
 
 
-@pytest.mark.parametrize("name", mostly_slow(MODELS, 3))
+@pytest.mark.parametrize("name", tiers(MODELS, 3))
 def test_any_batch_and_any_number_of_steps(name):
     """Without kernels, which are on here."""
     net = MODELS[name]()
