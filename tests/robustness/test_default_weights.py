@@ -74,7 +74,7 @@ def test_lif_weights():
 
 def test_small_rate_layers_do_not_grow():
     for n in (1, 2, 15):
-        drawn = eqpool.unit_eigs((n, n), jax.random.key(n))
+        drawn = eqpool.RateJax(n, has_rec=True, rng_key=n).w_rec
         assert np.linalg.norm(drawn, 2) <= 0.9 * (1 + 1e-5)
-    large = np.linalg.eigvals(np.asarray(eqpool.unit_eigs((200, 200), jax.random.key(0))))
+    large = np.linalg.eigvals(np.asarray(eqpool.RateJax(200, has_rec=True, rng_key=0).w_rec))
     np.testing.assert_allclose(np.max(np.abs(large)), 1.0, atol=0.1)
