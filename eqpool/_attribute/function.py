@@ -53,6 +53,10 @@ class Function:
     - `function`: the callable with each leaf that is no array as a `Fixed`.
     """
 
+    function: Any
+    _structure: Any
+    _fixed: tuple[bool, ...]
+
     def __init__(self, function: Callable[..., Any], owner: str = "Function"):
         """**Arguments:**
 
