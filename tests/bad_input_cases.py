@@ -389,7 +389,8 @@ def outcome(name: str) -> str:
     except Exception as caught:
         if type(caught) is not error:
             return f"raised {type(caught).__name__}: {caught}"
-        message = str(caught.args[0])
+        # That of a KeyError is in quotes, and the first argument of an OSError is a number.
+        message = str(caught if isinstance(caught, OSError) else caught.args[0])
         return "" if re.search(pattern, message, re.DOTALL) else f"said: {message}"
     return "raised nothing"
 

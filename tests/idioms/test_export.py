@@ -58,8 +58,9 @@ def test_any_batch_and_any_number_of_steps(name):
         assert jax.tree.structure(found) == jax.tree.structure(expected)
         for ours, theirs in zip(*map(jax.tree.leaves, (found, expected)), strict=True):
             scale = np.max(np.abs(theirs), initial=0)
-            # Of an adaptation that has not begun, rounding is all there is.
-            np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5 * scale + 1e-15)
+            # Rounding is all there is of an adaptation that has not begun, and much of what
+            # is left of a membrane after its spikes are subtracted.
+            np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=5e-5 * scale + 1e-15)
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 2), ("b", 3, 2), ("t", 2)])

@@ -108,9 +108,8 @@ def test_gradient_wrt_a_long_time_constant(ratio):
     """In float32, against float64: states change by less than they are rounded to."""
 
     def gradient():
-        mod = eqpool.RateJax(
-            4, tau=np.full(4, 1e-3 / ratio), has_rec=True, w_rec=WEIGHTS, bias=0.3, rng_key=0
-        )
+        taus, dt = np.full(4, 0.5), 0.5 * ratio
+        mod = eqpool.RateJax(4, tau=taus, dt=dt, has_rec=True, w_rec=WEIGHTS, bias=0.3, rng_key=0)
         mod = mod.set_attributes({"x": np.linspace(-0.5, 0.5, 4)})
         return jax.grad(lambda tau: jnp.sum(mod.set_attributes({"tau": tau})(X)[0]))(mod.tau)
 
