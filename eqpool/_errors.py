@@ -5,6 +5,7 @@ import contextvars
 import difflib
 import importlib
 import sys
+import types
 import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
@@ -93,23 +94,29 @@ _LIBRARIES = ("eqpool", "equinox", "jax", "jaxtyping")
 
 def warn(message: str) -> None:
     """A `UserWarning` at the line of the user's that led here."""
-    frame, level = _users_frame()
-    del frame
-    warnings.warn(message, UserWarning, stacklevel=level)
+    frame = _users_frame()
+    warnings.warn_explicit(
+        message,
+        UserWarning,
+        frame.f_code.co_filename,
+        frame.f_lineno,
+        module=frame.f_globals.get("__name__"),
+        registry=frame.f_globals.setdefault("__warningregistry__", {}),
+    )
 
 
 def user_line() -> tuple[str, int]:
     """File and number of the line of the user's that led here, for a warning that comes later."""
-    frame, _ = _users_frame()
+    frame = _users_frame()
     return frame.f_code.co_filename, frame.f_lineno
 
 
-def _users_frame() -> tuple[Any, int]:
-    """The innermost frame outside of libraries, and its level as of `warnings.warn`."""
-    frame, level = sys._getframe(2), 2
+def _users_frame() -> types.FrameType:
+    """The innermost frame outside of libraries."""
+    frame = sys._getframe(1)
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in _LIBRARIES:
-        frame, level = frame.f_back, level + 1
-    return frame, level
+        frame = frame.f_back
+    return frame
 
 
 def is_concrete(x: Any) -> bool:

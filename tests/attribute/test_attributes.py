@@ -43,8 +43,10 @@ class TestResolve:
         np.testing.assert_array_equal(value_of(role(init_func=jnp.ones, shape=2)), [1, 1])
         first = value_of(role(init_func=jnp.ones, shape=[("N", 2), ()]), N=3)
         assert first.shape == (3, 2)
-        drawn = value_of(role(init_func=eqpool.unit_eigs, shape=(4, 4)))
-        np.testing.assert_allclose(drawn, jax.random.normal(KEY, (4, 4)) / 2, rtol=1e-6)
+        drawn = value_of(role(init_func=eqpool.unit_eigs, shape=(16, 16)))
+        np.testing.assert_allclose(drawn, jax.random.normal(KEY, (16, 16)) / 4, rtol=1e-6)
+        small = value_of(role(init_func=eqpool.unit_eigs, shape=(4, 4)))  # scaled to a norm
+        np.testing.assert_allclose(np.linalg.norm(small, 2), 0.9, rtol=1e-6)
         jax_style = value_of(role(init_func=jax.nn.initializers.normal(1.0), shape=(4, 4)))
         np.testing.assert_allclose(jax_style, jax.random.normal(KEY, (4, 4)), rtol=1e-6)
 
