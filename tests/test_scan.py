@@ -7,6 +7,7 @@ import pytest
 
 import eqpool
 from eqpool import _scan
+from tests.helpers import tiers
 
 
 def noisy_decay(carry, x):
@@ -44,7 +45,7 @@ def test_unrolled_without_state_or_input():
     assert end == 18
 
 
-@pytest.mark.parametrize("name", ["DynapSim", "RateJax", "LIFJax"])
+@pytest.mark.parametrize("name", tiers(["LIFJax", "DynapSim", "RateJax"], 1))
 def test_models_run_by_it(name, monkeypatch):
     """On a GPU they do; the same numbers come out of it here."""
     layer = getattr(eqpool, name)((4, 4), has_rec=True, rng_key=3)

@@ -216,6 +216,7 @@ def test_negative_weights_do_nothing(x64):
     )
 
 
+@pytest.mark.slow
 def test_a_progress_meter_shows_the_run_and_changes_nothing(capfd):
     meter = diffrax.TextProgressMeter(minimum_increase=0.3)
     found = []

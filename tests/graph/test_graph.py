@@ -53,7 +53,7 @@ NETWORKS = {
 }  # fmt: skip
 
 
-LONG = {"everything"}
+LONG = {"everything", "four synapse types"}
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,7 @@ def test_gradients(x64):
     np.testing.assert_allclose(ours_dot, plain_dot, rtol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", [eqpool.ForwardEuler(), eqpool.RockpoolEuler()])
 def test_memory_grows_as_the_root(solver):
     """What XLA allocates beside what comes in and goes out: 64 times the steps, 8 times that."""

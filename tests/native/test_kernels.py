@@ -185,6 +185,7 @@ def test_what_runs():
     assert calls(mod, x[:0]) == 0
 
 
+@pytest.mark.slow
 def test_batches_in_batches():
     """Ensembles of networks, each over a batch: what is shared and what is not, in any order."""
     keys = jax.random.split(jax.random.key(0), 3)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import eqpool
-from tests.helpers import relative_error, wave
+from tests.helpers import relative_error, tiers, wave
 
 
 TAU, DT = 7e-3, 2e-3
@@ -122,7 +122,9 @@ def test_stiff():
         np.testing.assert_allclose(implicit[5:], 1.0, rtol=1e-3)
 
 
-@pytest.mark.parametrize("adjoint", [None, diffrax.DirectAdjoint(), diffrax.BacksolveAdjoint()])
+@pytest.mark.parametrize(
+    "adjoint", tiers([None, diffrax.DirectAdjoint(), diffrax.BacksolveAdjoint()], 1)
+)
 def test_gradients_of_adaptive_steps(adjoint, x64):
     inputs = jumps(10)
     controller = diffrax.PIDController(rtol=1e-8, atol=1e-8)

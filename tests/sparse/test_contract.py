@@ -54,6 +54,7 @@ def test_every_form_is_the_same_matrix(form):
     np.testing.assert_array_equal(w_rec.take(W.toarray()), w_rec.values)
 
 
+@pytest.mark.slow
 def test_forms_of_four_types():
     case = CASES["four types"]
     dense = np.asarray(case.dense)
