@@ -69,6 +69,9 @@ def test_trained_networks_and_their_states(path):
     assert_equal(loaded.reset_parameters().reset_state(), net)
 
 
+@pytest.mark.skipif(
+    "scan" not in eqx.nn.MLP.__dataclass_fields__, reason="it holds an MLP of a newer Equinox"
+)
 def test_files_of_version_0_1_0():
     found = eqpool.load(DATA / "written_by_0.1.0.safetensors")
     implicit, sparse, ensemble = found["rates"]
