@@ -114,8 +114,7 @@ def test_gradient_at_the_default_tolerance(x64):
         np.testing.assert_allclose(share, (up - down) / 2e-3, rtol=1e-4)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("V_peak", [-44e-3, 20e-3])
+@pytest.mark.parametrize("V_peak", tiers([20e-3, -44e-3], 0, slow=1))
 def test_every_parameter_and_input(V_peak, x64):
     """All spike times of two coupled neurons, wrt every property, weight and input event.
 

@@ -184,7 +184,7 @@ def test_no_derivative_through_a_raster():
     np.testing.assert_array_equal(gradient.Itau_mem, 0.0)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_gradients_of_a_record_on_a_grid(x64):
     """With `record=True` the traces have exact derivatives across spikes, too."""
     mod = eqpool.DynapSim(2, Idc=[2e-10, 4e-10], synapses=("ampa",), solver=tight())

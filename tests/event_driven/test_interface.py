@@ -156,7 +156,7 @@ def test_transforms(x64):
             np.testing.assert_allclose(together[i], one, rtol=1e-6)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_checkpointing_changes_nothing(x64):
     mod, events = random_network(1, n=4, num_events=15, duration=0.08)
     loss = lambda mod: sum_of(mod.evolve_events(events, 0.08)[0])
@@ -203,7 +203,7 @@ def test_one_configuration_is_compiled_once():
     assert count == 1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_negative_weights_do_nothing(x64):
     """A weight current cannot be negative: inhibition has synapses of its own."""
     mod = build(synapses=("ampa",))

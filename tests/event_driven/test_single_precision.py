@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import eqpool
+from tests.helpers import tiers
 
 
 DURATION, EVENTS = 0.05, 30
@@ -125,10 +126,10 @@ SMALL = {
     "adex": adex(1, recurrent=False),
     "adex recurrent": adex(6, recurrent=True),
 }
+TOLD_MOST = ("four types", "recurrent", "adex recurrent")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("network", SMALL)
+@pytest.mark.parametrize("network", tiers(dict.fromkeys((*TOLD_MOST, *SMALL)), 0, slow=3))
 def test_random_networks_spike_as_in_double_precision(network):
     same_spikes(SMALL[network], 64, max_steps=1024)
 

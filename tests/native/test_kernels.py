@@ -101,8 +101,8 @@ def assert_same(scan, kernel, rtol):
     [
         (("ampa",), eqpool.PiecewiseLinear),
         pytest.param(FOUR, eqpool.FastSigmoid, marks=pytest.mark.slow),
-        pytest.param(("ampa", "nmda"), lambda: eqpool.Arctan(2.0), marks=pytest.mark.slow),
-        pytest.param(("gaba",), eqpool.PiecewiseLinear, marks=pytest.mark.slow),
+        pytest.param(("ampa", "nmda"), lambda: eqpool.Arctan(2.0), marks=pytest.mark.long),
+        pytest.param(("gaba",), eqpool.PiecewiseLinear, marks=pytest.mark.long),
         pytest.param(
             FOUR, lambda: eqpool.Gaussian(0.7, max_spikes_per_dt=1.0), marks=pytest.mark.slow
         ),

@@ -89,14 +89,17 @@ def test_double_precision(name):
         assert relative_error(found.w_rec.values, sparse.w_rec.take(expected.w_rec)) < 1e-10
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "name, solver",
-    [
-        ("one type", eqpool.ForwardEuler()),
-        ("four types", diffrax.Heun()),
-        ("four types", eqpool.EventDriven(max_spikes=200, max_steps=2000)),
-    ],
+    tiers(
+        [
+            ("one type", eqpool.ForwardEuler()),
+            ("four types", eqpool.EventDriven(max_spikes=200, max_steps=2000)),
+            ("four types", diffrax.Heun()),
+        ],
+        default=0,
+        slow=2,
+    ),
 )
 def test_other_solvers(name, solver):
     case = CASES[name]
