@@ -91,7 +91,7 @@ def as_typed(key: UInt32[Array, " words"]) -> PRNGKeyArray:
     return jax.random.wrap_key_data(key, impl=_BY_WIDTH.get(key.shape[-1]))
 
 
-def split_raw(key: UInt32[Array, " words"], number: int) -> UInt32[Array, "number words"]:
+def split_raw(key: UInt32[Array, " words"], number: Any) -> UInt32[Array, "... words"]:
     """Raw keys, as many as asked for, from one."""
     return jax.random.key_data(jax.random.split(as_typed(key), number))
 

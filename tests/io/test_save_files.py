@@ -54,13 +54,13 @@ def test_threads_that_save_one_path(path):
 def test_another_process_that_is_killed(path):
     """While it saves, so does this one; the file is always whole, and its draft does not stay."""
     script = """
-        import sys, eqpool
-        nets = [eqpool.Linear((400, 400), rng_key=seed) for seed in (0, 1)]
+        import sys, eqpool, numpy as np
+        nets = [eqpool.Linear((400, 400), weight=np.full((400, 400), fill)) for fill in (0.0, 1.0)]
         while True:
             for net in nets:
                 eqpool.save(sys.argv[1], net)
     """
-    nets = [eqpool.Linear((400, 400), rng_key=seed) for seed in (0, 1)]
+    nets = [eqpool.Linear((400, 400), weight=np.full((400, 400), fill)) for fill in (0.0, 1.0)]
     process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(script), str(path)])
     while not path.exists():
         assert process.poll() is None
