@@ -59,7 +59,7 @@ def _key(mod: Any, state: Any, after: Any) -> Any:
     key = mod.state()["rng_key"]
     typed = jax.random.wrap_key_data(jnp.asarray(key), impl="threefry2x32")
     following, _ = jax.random.split(typed)
-    return mod.set_attributes({"rng_key": following})
+    return mod.set_attributes({"rng_key": jax.random.key_data(following)})
 
 
 def _dt(mod: Any, state: Any, after: Any) -> Any:
