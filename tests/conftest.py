@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(config, items):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def compiler(request):
+def fast_compilation(request):
     """Compiles fast where speed and bits of the result do not matter, in a cache of its own."""
     if request.path.parent.name not in UNOPTIMISED:
         yield

@@ -61,7 +61,7 @@ def find_compiler() -> tuple[str, ...] | None:
     return (path, *words[1:])
 
 
-def library_name(compiler: Sequence[str], kernel: str, dtype: str) -> str:
+def file_name(compiler: Sequence[str], kernel: str, dtype: str) -> str:
     """The name of a compiled kernel, which tells all that decides what is compiled.
 
     A cache may be shared by machines of different kinds.

@@ -74,7 +74,7 @@ def _handlers(
     compiler: Sequence[str], kernel: str, dtype: str, problems: list[Unavailable]
 ) -> dict[str, Any]:
     """The functions of a kernel, from the cache where it is there already."""
-    name = build.library_name(compiler, kernel, dtype)
+    name = build.file_name(compiler, kernel, dtype)
     try:
         path = cache.cache_folder() / name
     except RuntimeError as error:

@@ -64,10 +64,10 @@ class TestCompiler:
 
     @posix
     def test_its_arguments_and_version_tell_libraries_apart(self, compiler, monkeypatch):
-        names = {build.library_name((compiler,), "rate", dtype) for dtype in build.REAL}
-        names.add(build.library_name((compiler, "-m64"), "rate", "float32"))
+        names = {build.file_name((compiler,), "rate", dtype) for dtype in build.REAL}
+        names.add(build.file_name((compiler, "-m64"), "rate", "float32"))
         monkeypatch.setattr(build, "_processor", lambda: "another")
-        names.add(build.library_name((compiler,), "rate", "float32"))
+        names.add(build.file_name((compiler,), "rate", "float32"))
         assert len(names) == 4 and all(cache._OLD_CONTENT.fullmatch(name) for name in names)
         made = build.compiled((compiler, "-m64"), "rate", "float32").decode()
         assert made.startswith(f"-m64 {build.FLAGS} -DEQPOOL_REAL=float -shared -isystem")
@@ -140,7 +140,7 @@ class TestRegister:
 
     @posix
     def test_one_that_cannot_be_opened_is_made_anew(self):
-        name = build.library_name(build.find_compiler(), "rate", "float32")
+        name = build.file_name(build.find_compiler(), "rate", "float32")
         cache.keep(cache.cache_folder() / name, b"damaged, but with its checksum")
         assert self.outcomes(("rate", "float32")) == [True]
         assert cache.read(cache.cache_folder() / name) == self.opened[0]
