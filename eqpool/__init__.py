@@ -40,14 +40,18 @@ from ._filters import (
 from ._models import (
     AbstractFeedback as AbstractFeedback,
     AdExLIF as AdExLIF,
+    ALIF as ALIF,
     DynapSim as DynapSim,
+    EIF as EIF,
     ExponentialFeedback as ExponentialFeedback,
     ExpSmooth as ExpSmooth,
     ExpSmoothJax as ExpSmoothJax,
     ExpSyn as ExpSyn,
     ExpSynJax as ExpSynJax,
+    HodgkinHuxley as HodgkinHuxley,
     Instant as Instant,
     InstantJax as InstantJax,
+    Izhikevich as Izhikevich,
     LIF as LIF,
     LIFJax as LIFJax,
     Linear as Linear,
@@ -55,6 +59,7 @@ from ._models import (
     LogSoftmax as LogSoftmax,
     LogSoftmaxJax as LogSoftmaxJax,
     mismatch as mismatch,
+    QIF as QIF,
     Rate as Rate,
     RateEulerJax as RateEulerJax,
     RateJax as RateJax,
@@ -69,6 +74,11 @@ from ._module import (
     initialise as initialise,
     Summary as Summary,
     summary as summary,
+)
+from ._neuron import (
+    AbstractNeuron as AbstractNeuron,
+    parameter as parameter,
+    state as state,
 )
 from ._settings import debug_mode as debug_mode, native_kernels as native_kernels
 from ._solver import (

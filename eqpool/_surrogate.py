@@ -17,51 +17,39 @@ from ._errors import describe
 
 
 class AbstractSurrogate(eqx.Module):
-    r"""Counts the spikes of one step, $\lceil\ln(I_{mem}/I_{spkthr})\rceil$, and says what stands
-    in for the derivative of that staircase.
+    r"""Counts the spikes of one step, and says what stands in for the derivative of that staircase.
 
-    A custom JVP, so that forward and reverse mode both work. One of your own defines
-    `slopes`.
+    It knows nothing of the neuron but its distance $u$ from threshold, a number without unit:
+    there is one spike where $u$ passes 0, and in models that spike several times in a step one
+    more at each integer. What one unit is, a model says: a nat of the membrane current in
+    [`eqpool.DynapSim`][], `Delta_T` in [`eqpool.AdExLIF`][], the threshold itself in
+    [`eqpool.LIFJax`][]. A custom JVP, so that forward and reverse mode both work. One of your own
+    defines `height`.
 
     **Attributes:**
 
     - `max_spikes_per_dt`: the most spikes in one step.
-    - `detach_reset`: whether the derivative leaves out that spikes reset the membrane. It
-        should, unless the slopes are tiny: a reset takes the current down by a factor of 1e5,
-        and would pass on the sensitivity of the large current to the small one.
+    - `detach_reset`: whether the derivative leaves out that spikes reset the membrane of a
+        `DynapSim`. It should, unless the slopes are tiny: a reset takes the current down by a
+        factor of 1e5, and would pass on the sensitivity of the large current to the small one.
     """
 
     max_spikes_per_dt: AbstractVar[float]
     detach_reset: AbstractClassVar[bool]
 
     @abc.abstractmethod
-    def slopes(
-        self, Imem: Float[Array, "..."], Ispkthr: Float[Array, "..."], Ireset: Float[Array, "..."]
-    ) -> tuple[Array, Array]:
-        """Surrogate derivatives of the spike count wrt `Imem` and wrt `Ispkthr`, 1/A.
+    def height(self, u: Float[Array, "..."]) -> Float[Array, "..."]:
+        """Surrogate derivative of the number of spikes wrt `u`, at a distance of `u`."""
 
-        Arguments as of `__call__`.
-        """
-
-    def __call__(
-        self,
-        Imem: Float[Array, "..."],
-        Ispkthr: Float[Array, "..."],
-        Ireset: Float[Array, "..."],
-        u: Float[Array, "..."] | None = None,
-    ) -> Float[Array, "..."]:
-        """Number of spikes, of the same dtype and shape as `Imem`.
+    def spikes(self, u: Float[Array, "..."], known: Array | None = None) -> Float[Array, "..."]:
+        """Number of spikes, of the same dtype and shape as `u`.
 
         **Arguments:**
 
-        - `Imem`: membrane current before the reset, A.
-        - `Ispkthr`: threshold current, A.
-        - `Ireset`: what the membrane current is reset to, A.
-        - `u`: `ln(Imem/Ispkthr)`, where the caller has it already; not differentiated.
+        - `u`: distance from threshold.
+        - `known`: the value of `u` where the caller has it already; not differentiated.
         """
-        if u is None:
-            u = jnp.log(Imem / Ispkthr)
-        return _spikes(self, jax.lax.stop_gradient(u), Imem, Ispkthr, Ireset)
+        return _spikes(self, jax.lax.stop_gradient(u if known is None else known), u)
 
     def reset(
         self, Imem: Float[Array, "..."], spikes: Float[Array, "..."], Ireset: Float[Array, "..."]
@@ -71,33 +59,47 @@ class AbstractSurrogate(eqx.Module):
         **Arguments:**
 
         - `Imem`: membrane current before the reset, A.
-        - `spikes`: what `__call__` returned for it.
+        - `spikes`: how many there were.
         - `Ireset`: what it is reset to where it spiked, A.
         """
         spikes = jax.lax.stop_gradient(spikes) if self.detach_reset else spikes
         return physics.reset(Imem, spikes, Ireset)
 
+    def __call__(
+        self,
+        Imem: Float[Array, "..."],
+        Ispkthr: Float[Array, "..."],
+        Ireset: Float[Array, "..."],
+        u: Float[Array, "..."] | None = None,
+    ) -> Float[Array, "..."]:
+        """Number of spikes at a membrane current: `spikes` of `ln(Imem/Ispkthr)`.
+
+        **Arguments:**
+
+        - `Imem`: membrane current before the reset, A.
+        - `Ispkthr`: threshold current, A.
+        - `Ireset`: what the membrane current is reset to, A.
+        - `u`: `ln(Imem/Ispkthr)`, where the caller has it already; not differentiated.
+        """
+        del Ireset
+        return self.spikes(jnp.log(Imem / Ispkthr), known=u)
+
 
 @eqx.filter_custom_jvp
-def _spikes(
-    surrogate: AbstractSurrogate, u: Array, Imem: Array, Ispkthr: Array, Ireset: Array
-) -> Array:
-    return physics.spike_count(u, surrogate.max_spikes_per_dt)
+def _spikes(surrogate: AbstractSurrogate, value: Array, u: Array) -> Array:
+    return physics.spike_count(value, surrogate.max_spikes_per_dt)
 
 
 @_spikes.def_jvp
 def _jvp(primals: Any, tangents: Any) -> tuple[Array, Array]:
-    surrogate, u, Imem, Ispkthr, Ireset = primals
-    _, _, Imem_dot, Ispkthr_dot, _ = tangents
-    spikes = physics.spike_count(u, surrogate.max_spikes_per_dt)
-    by_imem, by_threshold = surrogate.slopes(Imem, Ispkthr, Ireset)
-    tangent = jnp.zeros_like(spikes)
+    (surrogate, value, u), u_dot = primals, tangents[-1]
+    most = surrogate.max_spikes_per_dt
+    spikes = physics.spike_count(value, most)
+    if u_dot is None:
+        return spikes, jnp.zeros_like(spikes)
+    nearest = jnp.clip(jnp.round(u), 0.0, most - 1.0)
     # In the dtype of the run: a function of the user's may return another.
-    if Imem_dot is not None:
-        tangent = tangent + jnp.asarray(by_imem, spikes.dtype) * Imem_dot
-    if Ispkthr_dot is not None:
-        tangent = tangent + jnp.asarray(by_threshold, spikes.dtype) * Ispkthr_dot
-    return spikes, tangent
+    return spikes, jnp.asarray(surrogate.height(u - nearest), spikes.dtype) * u_dot
 
 
 class PiecewiseLinear(AbstractSurrogate):
@@ -105,7 +107,7 @@ class PiecewiseLinear(AbstractSurrogate):
 
     With currents below 1e-6 A the gradients of spike counts are of order 1e-8. Optimisers
     that normalise gradients (Adam with its `eps` far below that) cope; others do better with
-    a surrogate per nat, such as [`eqpool.FastSigmoid`][].
+    the others, which are per nat there, as [`eqpool.FastSigmoid`][].
     """
 
     detach_reset: ClassVar[bool] = False
@@ -118,17 +120,42 @@ class PiecewiseLinear(AbstractSurrogate):
         """
         self.max_spikes_per_dt = max_spikes_per_dt
 
-    def slopes(self, Imem: Array, Ispkthr: Array, Ireset: Array) -> tuple[Array, Array]:
-        slope = jnp.clip(jnp.ceil(Imem - Ireset), 0.0, 1.0)
-        return slope, jnp.zeros_like(Ispkthr)
+    def height(self, u: Float[Array, "..."]) -> Float[Array, "..."]:
+        raise TypeError(
+            "PiecewiseLinear has a slope per ampere of a membrane current, which only DynapSim "
+            "has; take another surrogate, as eqpool.FastSigmoid()."
+        )
+
+    def __call__(
+        self,
+        Imem: Float[Array, "..."],
+        Ispkthr: Float[Array, "..."],
+        Ireset: Float[Array, "..."],
+        u: Float[Array, "..."] | None = None,
+    ) -> Float[Array, "..."]:
+        u = jnp.log(Imem / Ispkthr) if u is None else u
+        return _per_ampere(self.max_spikes_per_dt, jax.lax.stop_gradient(u), Imem, Ireset)
+
+
+@eqx.filter_custom_jvp
+def _per_ampere(most: float, u: Array, Imem: Array, Ireset: Array) -> Array:
+    return physics.spike_count(u, most)
+
+
+@_per_ampere.def_jvp
+def _per_ampere_jvp(primals: Any, tangents: Any) -> tuple[Array, Array]:
+    most, u, Imem, Ireset = primals
+    spikes, Imem_dot = physics.spike_count(u, most), tangents[2]
+    if Imem_dot is None:
+        return spikes, jnp.zeros_like(spikes)
+    return spikes, jnp.clip(jnp.ceil(Imem - Ireset), 0.0, 1.0) * Imem_dot
 
 
 class FastSigmoid(AbstractSurrogate):
-    r"""Slope $1/(1 + s\,|u|)^2$ per nat, a distance of $u$ nats from the nearest step.
+    r"""Slope $1/(1 + s\,|u|)^2$ at a distance of $u$ from the nearest step.
 
-    $u = \ln(I_{mem}/I_{spkthr})$ at and below threshold; above, the steps at 1, 2, … nats count
-    as well. The derivative wrt `Imem` is the slope over `Imem`, and wrt `Ispkthr` minus the slope
-    over `Ispkthr`.
+    The first step is the threshold; in models that spike several times in one step those at
+    1, 2, … count as well. One unit of $u$ is what the model says, as a nat in `DynapSim`.
 
     ??? cite
 
@@ -143,18 +170,18 @@ class FastSigmoid(AbstractSurrogate):
     def __init__(self, slope: Any = 1.0, max_spikes_per_dt: float = math.inf):
         r"""**Arguments:**
 
-        - `slope`: how fast it falls with distance, $s$, 1/nat. Default 1.
+        - `slope`: how fast it falls with distance, $s$. Default 1.
         - `max_spikes_per_dt`: the most spikes in one step. Default: no limit.
         """
         self.slope = jnp.asarray(slope, jnp.result_type(float))
         self.max_spikes_per_dt = max_spikes_per_dt
 
-    def slopes(self, Imem: Array, Ispkthr: Array, Ireset: Array) -> tuple[Array, Array]:
-        return _per_nat(lambda u: 1.0 / (1.0 + self.slope * jnp.abs(u)) ** 2, self, Imem, Ispkthr)
+    def height(self, u: Float[Array, "..."]) -> Float[Array, "..."]:
+        return 1.0 / (1.0 + self.slope * jnp.abs(u)) ** 2
 
 
 class Arctan(AbstractSurrogate):
-    r"""Slope $1/(1 + (s\,u)^2)$ per nat; $u$ as of [`eqpool.FastSigmoid`][].
+    r"""Slope $1/(1 + (s\,u)^2)$ with $u$ as of [`eqpool.FastSigmoid`][].
 
     ??? cite
 
@@ -169,18 +196,18 @@ class Arctan(AbstractSurrogate):
     def __init__(self, slope: Any = 1.0, max_spikes_per_dt: float = math.inf):
         r"""**Arguments:**
 
-        - `slope`: how fast it falls with distance, $s$, 1/nat. Default 1.
+        - `slope`: how fast it falls with distance, $s$. Default 1.
         - `max_spikes_per_dt`: the most spikes in one step. Default: no limit.
         """
         self.slope = jnp.asarray(slope, jnp.result_type(float))
         self.max_spikes_per_dt = max_spikes_per_dt
 
-    def slopes(self, Imem: Array, Ispkthr: Array, Ireset: Array) -> tuple[Array, Array]:
-        return _per_nat(lambda u: 1.0 / (1.0 + (self.slope * u) ** 2), self, Imem, Ispkthr)
+    def height(self, u: Float[Array, "..."]) -> Float[Array, "..."]:
+        return 1.0 / (1.0 + (self.slope * u) ** 2)
 
 
 class Gaussian(AbstractSurrogate):
-    r"""Slope $e^{-u^2/(2\sigma^2)}$ per nat; $u$ as of [`eqpool.FastSigmoid`][].
+    r"""Slope $e^{-u^2/(2\sigma^2)}$ with $u$ as of [`eqpool.FastSigmoid`][].
 
     ??? cite
 
@@ -195,18 +222,18 @@ class Gaussian(AbstractSurrogate):
     def __init__(self, sigma: Any = 1.0, max_spikes_per_dt: float = math.inf):
         r"""**Arguments:**
 
-        - `sigma`: width, $\sigma$, nats. Default 1.
+        - `sigma`: width, $\sigma$. Default 1.
         - `max_spikes_per_dt`: the most spikes in one step. Default: no limit.
         """
         self.sigma = jnp.asarray(sigma, jnp.result_type(float))
         self.max_spikes_per_dt = max_spikes_per_dt
 
-    def slopes(self, Imem: Array, Ispkthr: Array, Ireset: Array) -> tuple[Array, Array]:
-        return _per_nat(lambda u: jnp.exp(-0.5 * (u / self.sigma) ** 2), self, Imem, Ispkthr)
+    def height(self, u: Float[Array, "..."]) -> Float[Array, "..."]:
+        return jnp.exp(-0.5 * (u / self.sigma) ** 2)
 
 
 class CustomSurrogate(AbstractSurrogate):
-    """Slope by a function of your own: `function(u)` per nat; `u` as of [`eqpool.FastSigmoid`][].
+    """Slope by a function of your own, `function(u)`; `u` as of [`eqpool.FastSigmoid`][].
 
     !!! example
 
@@ -223,7 +250,7 @@ class CustomSurrogate(AbstractSurrogate):
     def __init__(self, function: Callable[[Array], Array], max_spikes_per_dt: float = math.inf):
         """**Arguments:**
 
-        - `function`: slope in spikes per nat at a distance of `u` nats from the nearest step.
+        - `function`: slope at a distance of `u` from the nearest step.
         - `max_spikes_per_dt`: the most spikes in one step. Default: no limit.
 
         **Raises:** `TypeError` if `function` cannot be called.
@@ -231,17 +258,8 @@ class CustomSurrogate(AbstractSurrogate):
         self.function = Function(function, "CustomSurrogate.function")
         self.max_spikes_per_dt = max_spikes_per_dt
 
-    def slopes(self, Imem: Array, Ispkthr: Array, Ireset: Array) -> tuple[Array, Array]:
-        return _per_nat(self.function, self, Imem, Ispkthr)
-
-
-def _per_nat(
-    height: Callable[[Array], Array], surrogate: AbstractSurrogate, Imem: Array, Ispkthr: Array
-) -> tuple[Array, Array]:
-    u = jnp.log(Imem / Ispkthr)
-    nearest = jnp.clip(jnp.round(u), 0.0, surrogate.max_spikes_per_dt - 1.0)
-    slope = jnp.asarray(height(u - nearest), u.dtype)
-    return slope / Imem, -slope / Ispkthr
+    def height(self, u: Float[Array, "..."]) -> Float[Array, "..."]:
+        return self.function(u)
 
 
 def as_surrogate(surrogate: Any) -> AbstractSurrogate:
@@ -256,5 +274,5 @@ def as_surrogate(surrogate: Any) -> AbstractSurrogate:
     hint = f" Did you mean `{surrogate.__name__}()`?" if isinstance(surrogate, type) else ""
     raise TypeError(
         "surrogate must be an object such as eqpool.FastSigmoid(), or a function of the distance "
-        f"from threshold in nats; got {describe(surrogate)}.{hint}"
+        f"from threshold; got {describe(surrogate)}.{hint}"
     )

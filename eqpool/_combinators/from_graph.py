@@ -23,6 +23,7 @@ from ..graph import (
     InstantFunction,
     LIFNeurons,
     LinearWeights,
+    Neurons,
     RateNeurons,
     Row,
     Skip,
@@ -90,7 +91,7 @@ def _from_block(block: Block) -> AbstractModule:
         case InstantFunction():
             return InstantJax((node.n_in, node.n_out), node.function)
     if isinstance(node, AbstractNeurons):
-        make = _WITH_RECURRENCE.get(type(node))
+        make = node.model if isinstance(node, Neurons) else _WITH_RECURRENCE.get(type(node))
         if make is not None:
             recurrent = {} if w_rec is None else dict(w_rec=w_rec, has_rec=True)
             return make(node.shape, **node.arguments(), **recurrent)

@@ -36,10 +36,13 @@ class AbstractFlow(eqx.Module):
     rounding cannot lead back to it, so that no run stalls at a kink.
     """
 
-    @property
     @abc.abstractmethod
-    def tau_syn(self) -> Float[Array, "*K N"]:
-        """Time constants of the synapses, s; what arrives at them has the same shape."""
+    def arriving(self, from_input: Float[Array, " N_in"]) -> Float[Array, "..."]:
+        """What arrives at the synapses, as `land` takes it, from one sample of the input."""
+
+    @abc.abstractmethod
+    def sent(self, over_weights: Float[Array, " N_in"]) -> Float[Array, "..."]:
+        """The same from a row of the recurrent weights, as `as_factor` has them."""
 
     @abc.abstractmethod
     def start(self, now: Neurons) -> Any:
@@ -50,12 +53,8 @@ class AbstractFlow(eqx.Module):
         """`dy/dt`, 1/s."""
 
     @abc.abstractmethod
-    def membrane(self, y: Float[Array, "*R N"]) -> Float[Array, " N"]:
-        """The part of `y` that reaches a threshold."""
-
-    @abc.abstractmethod
-    def threshold(self) -> Float[Array, "..."]:
-        """Where a neuron fires, scalar or `(N,)`."""
+    def distance(self, t: Any, y: Float[Array, "*R N"], start: Any) -> Float[Array, " N"]:
+        """How far each neuron is above threshold, in any unit: it fires where this reaches 0."""
 
     @abc.abstractmethod
     def first_step(self) -> Float[Array, ""]:
@@ -73,7 +72,7 @@ class AbstractFlow(eqx.Module):
         t: Float[Array, ""],
         elapsed: Float[Array, ""],
         fired: Bool[Array, " N"],
-        arriving: Float[Array, "*K N"],
+        arriving: Float[Array, "..."],
     ) -> Neurons:
         """The neurons at the end `t` of a step, after the event there.
 

@@ -150,7 +150,7 @@ class _End(NamedTuple):
 
 def _attempt(problem: Problem, p: Progress) -> _End:
     flow, solver, now = problem.flow, problem.solver, p.now
-    above = flow.membrane(now.y) - flow.threshold()
+    above = flow.distance(jnp.zeros_like(now.t), now.y, flow.start(now))
     overdue = jnp.any(above >= 0.0)
     stop, stop_kind, stop_index = _next_stop(problem, p)
     tried = jnp.minimum(p.length, flow.longest_step(now))

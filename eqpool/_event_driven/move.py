@@ -52,7 +52,7 @@ def replay(
     now: Neurons,
     move: Move,
     due: Float[Array, ""],
-    arriving: Float[Array, "*K N"],
+    arriving: Float[Array, "..."],
 ) -> Neurons:
     """The neurons after a move that is known, as a differentiable function.
 
@@ -71,11 +71,11 @@ def replay(
     def moved(x: Array) -> Array:
         return x - hold(x)
 
-    is_spike, threshold = move.kind == SPIKE, flow.threshold()
+    is_spike, start = move.kind == SPIKE, flow.start(now)
     fired = is_spike & (jnp.arange(now.ready.size, dtype=jnp.int32) == move.which)
     # What starts above threshold fires at once, whatever its membrane does.
-    at_once = jnp.any(fired & (flow.membrane(now.y) > threshold + _OVERDUE))
-    at_once = hold(at_once)
+    above = flow.distance(jnp.zeros_like(now.t), now.y, start)
+    at_once = hold(jnp.any(fired & (above > _OVERDUE)))
     # Its length, and not the difference of two times, which has lost digits.
     later = jnp.select(
         [(move.kind == ARRIVAL) | (move.kind == GRID), move.kind == READY, is_spike & ~at_once],
@@ -84,12 +84,20 @@ def replay(
     )
     elapsed = hold(move.length) + later - moved(now.t)
     y, _, _ = attempt(flow, solver, now, elapsed)
-    slope = hold(flow(elapsed, y, flow.start(now)))
-    rise = jnp.where(fired, flow.membrane(slope), 1.0)
-    early = jnp.where(fired & ~at_once, (flow.membrane(y) - threshold) / rise, 0.0)
+    slope = hold(flow(elapsed, y, start))
+    rise = jnp.where(fired, hold(climb(flow, elapsed, y, slope, start)), 1.0)
+    early = jnp.where(fired & ~at_once, flow.distance(elapsed, y, start) / rise, 0.0)
     shift = jnp.sum(hold(early) - early)
     elapsed = elapsed + shift
     return flow.land(now, y + slope * shift, now.t + elapsed, elapsed, fired, arriving)
+
+
+def climb(
+    flow: AbstractFlow, t: Any, y: Float[Array, "*R N"], slope: Float[Array, "*R N"], start: Any
+) -> Float[Array, " N"]:
+    """How fast each neuron comes closer to its threshold, where `y` has this slope."""
+    one = jnp.ones_like(t)
+    return jax.jvp(lambda t, y: flow.distance(t, y, start), (t, y), (one, slope))[1]
 
 
 _OVERDUE = 1e-3

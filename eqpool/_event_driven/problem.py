@@ -29,17 +29,16 @@ class Problem(eqx.Module):
     marks: Float[Array, " G"]
     recurrent: Float[Array, "N KN"] | Factor | None
 
-    def arriving(self, kind: Int[Array, ""], index: Int[Array, ""]) -> Float[Array, "*K N"]:
+    def arriving(self, kind: Int[Array, ""], index: Int[Array, ""]) -> Float[Array, "..."]:
         """What arrives at each synapse at the end of a move."""
-        shape = self.flow.tau_syn.shape
-        found = jnp.zeros(shape, self.marks.dtype)
+        none = jnp.zeros((self.events.num_channels,), self.marks.dtype)
+        found = self.flow.arriving(none)
         if len(self.events.times):
             given = self.events.row(jnp.where(kind == ARRIVAL, index, 0))
-            # Synapse types in front.
-            found = jnp.where(kind == ARRIVAL, given.reshape(shape[::-1]).T, found)
+            found = jnp.where(kind == ARRIVAL, self.flow.arriving(given), found)
         if self.recurrent is not None:
-            sent = row(self.recurrent, jnp.where(kind == SPIKE, index, 0))
-            found = jnp.where(kind == SPIKE, sent.reshape(shape), found)
+            sent = self.flow.sent(row(self.recurrent, jnp.where(kind == SPIKE, index, 0)))
+            found = jnp.where(kind == SPIKE, sent, found)
         return found
 
     def due(self, move: Move) -> Float[Array, ""]:

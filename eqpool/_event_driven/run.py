@@ -88,11 +88,11 @@ def _spikes(mod: Any, found: Progress) -> Events:
 
 
 def _state(mod: Any, flow: AbstractFlow, now: Neurons) -> NestedDict:
-    return flow.named(now) | {
-        # Every spike has arrived; nothing is left for the next run to deliver.
-        "spikes": jnp.zeros_like(mod.spikes),
-        "timer_ref": jnp.maximum(now.ready - now.t, 0.0),
-    }
+    # Every spike has arrived; nothing is left for the next run to deliver.
+    state = flow.named(now) | {"spikes": jnp.zeros_like(mod.spikes)}
+    if mod.timer_ref is None:
+        return state
+    return state | {"timer_ref": jnp.maximum(now.ready - now.t, 0.0)}
 
 
 def _solved(mod: Any, problem: Problem, start: Neurons, keep_path: bool) -> Progress:

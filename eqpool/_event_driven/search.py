@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from .._solver import EventDriven
 from .base import AbstractFlow, Neurons
-from .move import attempt
+from .move import attempt, climb
 
 
 PARTS = 4
@@ -45,15 +45,16 @@ def first_end(
     **Returns:** whether it ends early, whether with a spike, after which time, the neuron, and
     `y` then.
     """
-    threshold = jnp.broadcast_to(flow.threshold(), now.ready.shape)
     start = flow.start(now)
     here = flow.regime(jnp.zeros_like(length), now.y, start)
 
     def ended(t: Array, y: Array) -> Array:
-        crossed = jnp.any(flow.membrane(y) >= threshold)
+        crossed = jnp.any(flow.distance(t, y, start) >= 0.0)
         return crossed | jnp.any(flow.regime(t, y, start) != here)
 
-    above = jnp.any(jax.vmap(flow.membrane)(inside) >= threshold[None], axis=1)
+    times = length * jnp.arange(1, len(inside) + 1, dtype=length.dtype) / len(inside)
+    distances = jax.vmap(lambda t, y: flow.distance(t, y, start))(times, inside)
+    above = jnp.any(distances >= 0.0, axis=1)
     above = above.at[-1].set(ended(length, inside[-1]))
     found = jnp.any(above) & (length > 0.0)
 
@@ -72,15 +73,16 @@ def first_end(
             return jnp.where(yes, low, middle), jnp.where(yes, middle, high)
 
         _, high = jax.lax.fori_loop(0, _BISECTIONS, halve, (low * length, high * length))
-        beyond = flow.membrane(path.evaluate(high)) - threshold
+        beyond = flow.distance(high, path.evaluate(high), start)
         neuron = jnp.argmax(beyond).astype(jnp.int32)
         spikes = jnp.any(beyond >= 0.0)
 
         def newton(_: Array, elapsed: Array) -> Array:
             y, _, _ = attempt(flow, solver, now, elapsed)
-            slope = flow.membrane(flow(elapsed, y, start))[neuron]
+            slope = climb(flow, elapsed, y, flow(elapsed, y, start), start)[neuron]
             # Where the slope vanishes, the membrane just touches: the bracket has to do.
-            step = (threshold - flow.membrane(y))[neuron] / jnp.where(slope > 0.0, slope, jnp.inf)
+            short = -flow.distance(elapsed, y, start)[neuron]
+            step = short / jnp.where(slope > 0.0, slope, jnp.inf)
             return jnp.where(spikes, jnp.clip(elapsed + step, 0.0, length), elapsed)
 
         elapsed = jax.lax.fori_loop(0, _NEWTON_STEPS, newton, high)

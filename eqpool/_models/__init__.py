@@ -1,4 +1,5 @@
 from .adex import AdExLIF as AdExLIF
+from .alif import ALIF as ALIF
 from .dynapsim import (
     AbstractFeedback as AbstractFeedback,
     DynapSim as DynapSim,
@@ -6,11 +7,15 @@ from .dynapsim import (
     mismatch as mismatch,
     SigmoidFeedback as SigmoidFeedback,
 )
+from .eif import EIF as EIF
 from .exp_smooth import ExpSmooth as ExpSmooth, ExpSmoothJax as ExpSmoothJax
 from .exp_syn import ExpSyn as ExpSyn, ExpSynJax as ExpSynJax
+from .hodgkin_huxley import HodgkinHuxley as HodgkinHuxley
 from .instant import Instant as Instant, InstantJax as InstantJax
+from .izhikevich import Izhikevich as Izhikevich
 from .lif import LIF as LIF, LIFJax as LIFJax
 from .linear import Linear as Linear, LinearJax as LinearJax
+from .qif import QIF as QIF
 from .rate import Rate as Rate, RateEulerJax as RateEulerJax, RateJax as RateJax
 from .softmax import (
     LogSoftmax as LogSoftmax,

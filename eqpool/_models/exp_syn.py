@@ -18,11 +18,11 @@ from .._attribute import (
     USUAL_STEP,
 )
 from .._module import AbstractModule, initialise, RANDOM, square_shape
+from .._neuron.noise import add_noise
 from .._random import as_key, random_key
 from .._scan import scan_steps
 from .._types import Key, NestedDict, PerNeuron
 from ..graph import ExponentialSynapses, Wiring
-from .noise import add_noise
 
 
 class ExpSynJax(AbstractModule):

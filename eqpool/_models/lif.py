@@ -1,14 +1,14 @@
 """`LIFJax`: a layer of leaky integrate-and-fire neurons."""
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
+import diffrax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .. import physics
 from .._attribute import (
-    Blueprint,
     field,
     Full,
     NON_NEGATIVE,
@@ -17,24 +17,22 @@ from .._attribute import (
     SimulationParameter,
     State,
     uniform_sqrt,
-    USUAL_STEP,
     USUAL_TIME,
 )
-from .._events import Events
-from .._module import AbstractModule, initialise, normalise_shape, RANDOM, run_on_grid
-from .._random import as_key, random_key
-from .._scan import scan_steps
-from .._sparse import as_factor, SparseWeights
-from .._types import Key, NestedDict, PerNeuron
-from ..graph import LIFNeurons, Wiring
-from .noise import add_noise
+from .._module import normalise_shape
+from .._neuron import AbstractNeuron, build, parameter, recurrent_weights, state, time_constant
+from .._neuron.recurrent import all_arriving, as_weights
+from .._solver import AbstractStepper, EventDriven, RockpoolEuler
+from .._surrogate import AbstractSurrogate, as_surrogate
+from .._types import NestedDict, PerNeuron
+from ..graph import LIFNeurons
 from .stable_weights import is_drawn, stable_weights
 
 
 PerSynapse: TypeAlias = Float[Array, ""] | Float[Array, "#N K"]
 
 
-class LIFJax(AbstractModule):
+class LIFJax(AbstractNeuron):
     r"""Leaky integrate-and-fire neurons with exponential synapses and subtractive reset.
 
     In each step, with $\alpha = e^{-dt/\tau_{mem}}$ and $\beta = e^{-dt/\tau_{syn}}$,
@@ -45,13 +43,19 @@ class LIFJax(AbstractModule):
     $$ S = \lfloor V/\theta\rfloor \text{ where } V \ge \theta \text{, else } 0, \qquad
        V \leftarrow V - S\,\theta $$
 
+    That is [`eqpool.RockpoolEuler`][], the default solver. Every other one integrates the equation
+    that this is a discretisation of, with the same parameters:
+
+    $$ \dot V = -\frac{V}{\tau_{mem}} + \frac{\sum_k I_{syn,k} + b}{dt}, \qquad
+       \tau_{syn} \dot I_{syn} = -I_{syn} $$
+
     Each of the `N` neurons has `K = N_in/N` synapses; input channel `n*K + k` leads to synapse
     `k` of neuron `n`. The output is the number of spikes in each step, `(T, N)`. The noise $\eta$
-    is normal with standard deviation `noise_std*sqrt(dt)`. The derivative of a spike is
-    that of [`eqpool.physics.lif_spikes`][].
+    is normal with standard deviation `noise_std*sqrt(dt)`. The distance from threshold is
+    $(V - \theta)/\theta$.
 
     With `record=True` the record holds, after each step, `vmem` and `spikes`, `(T, N)`, and `isyn`
-    and `irec` (the recurrent input $S\,W_{rec}$ of the step), `(T, N, K)`.
+    and, on a grid, `irec` (the recurrent input $S\,W_{rec}$ of the step), `(T, N, K)`.
 
     !!! example
 
@@ -69,28 +73,13 @@ class LIFJax(AbstractModule):
         [doi:10.5281/zenodo.3773845](https://doi.org/10.5281/zenodo.3773845).
     """
 
-    blueprint: Blueprint
-    w_rec: Float[Array, "N N_in"] | SparseWeights | None = field(
-        Parameter(
-            family="weights",
-            shape=("N", "N_in"),
-            permit_reshape=False,
-            init_func=uniform_sqrt,
-            sparse=True,
-            doc="Recurrent weight from neuron to synapse; only with `has_rec=True`.",
-        )
-    )
-    tau_mem: PerNeuron = field(
-        Parameter(
-            family="taus",
-            shape=[("N",), ()],
-            init_func=Full(20e-3),
-            unit="s",
-            bounds=POSITIVE,
-            usual=USUAL_TIME,
-            doc="Time constant of the membrane.",
-        )
-    )
+    integrated: ClassVar[Any] = ("vmem",)
+    decaying: ClassVar[Any] = {"isyn": "tau_syn"}
+    spiking: ClassVar[Any] = ("vmem", "threshold", "threshold")
+    node: ClassVar[Any] = LIFNeurons
+
+    w_rec: Any = recurrent_weights(uniform_sqrt, "Recurrent weight from neuron to synapse")
+    tau_mem: PerNeuron = time_constant(20e-3, "Time constant of the membrane.")
     tau_syn: PerSynapse = field(
         Parameter(
             family="taus",
@@ -102,55 +91,17 @@ class LIFJax(AbstractModule):
             doc="Time constants of the synapses.",
         )
     )
-    bias: PerNeuron = field(
-        Parameter(
-            family="biases",
-            shape=[("N",), ()],
-            init_func=Full(0.0),
-            doc="Added to the membrane potential in each step.",
-        )
+    bias: PerNeuron = parameter(0.0, "biases", "", "Added to the membrane in each step.")
+    threshold: PerNeuron = parameter(
+        1.0,
+        "thresholds",
+        "",
+        "Threshold, and what a spike takes from the membrane.",
+        POSITIVE,
     )
-    threshold: PerNeuron = field(
-        Parameter(
-            family="thresholds",
-            shape=[("N",), ()],
-            init_func=Full(1.0),
-            bounds=POSITIVE,
-            doc="Firing threshold, and what a spike takes from the membrane potential.",
-        )
-    )
-    vmem: Float[Array, " N"] = field(
-        State(
-            family="states",
-            shape=("N",),
-            init_func=Full(0.0),
-            doc="Membrane potential after the reset.",
-        )
-    )
+    vmem: Float[Array, " N"] = state(0.0, "", "Membrane potential after the reset.")
     isyn: Float[Array, "N K"] = field(
         State(family="states", shape=("N", "K"), init_func=Full(0.0), doc="Synaptic currents.")
-    )
-    spikes: Float[Array, " N"] = field(
-        State(family="states", shape=("N",), init_func=Full(0.0), doc="Spikes of the last step.")
-    )
-    rng_key: Key = field(
-        State(
-            family=RANDOM,
-            shape=(2,),
-            init_func=random_key,
-            cast_fn=as_key,
-            doc="Key of the noise.",
-        )
-    )
-    noise_std: PerNeuron = field(
-        SimulationParameter(
-            family="noise",
-            shape=[(), ("N",)],
-            init_func=Full(0.0),
-            unit="s^-1/2",
-            bounds=NON_NEGATIVE,
-            doc="Noise on the membrane: standard deviation `noise_std*sqrt(dt)` in each step.",
-        )
     )
     max_spikes_per_dt: Float[Array, ""] = field(
         SimulationParameter(
@@ -159,17 +110,6 @@ class LIFJax(AbstractModule):
             shape=(),
             bounds=NON_NEGATIVE,
             doc="The most spikes of a neuron in one step.",
-        )
-    )
-    dt: Float[Array, ""] = field(
-        SimulationParameter(
-            1e-3,
-            family="dt",
-            shape=(),
-            unit="s",
-            bounds=POSITIVE,
-            usual=USUAL_STEP,
-            doc="Time step.",
         )
     )
 
@@ -190,6 +130,9 @@ class LIFJax(AbstractModule):
         spiking_input: bool = False,
         spiking_output: bool = True,
         *,
+        t_ref: Any = None,
+        solver: AbstractStepper | EventDriven | diffrax.AbstractSolver[Any] | None = None,
+        surrogate: AbstractSurrogate | Callable[[Array], Array] | None = None,
         name: str = "",
     ):
         r"""**Arguments:**
@@ -214,6 +157,11 @@ class LIFJax(AbstractModule):
         - `dt`: time step, s. Default 1e-3.
         - `rng_key`: key or seed of weights and noise. Default: a fresh seed.
         - `spiking_input`, `spiking_output`: what other tools are told. Default `False`, `True`.
+        - `t_ref`: refractory period, s, `(N,)` or scalar. Default: none, and no such parameter.
+        - `solver`: `eqpool.RockpoolEuler()` (default), `eqpool.ForwardEuler()`, a diffrax solver,
+            an [`eqpool.Diffrax`][], a solver of your own, or [`eqpool.EventDriven`][].
+        - `surrogate`: an [`eqpool.AbstractSurrogate`][], or a function of the distance from
+            threshold. Default: Rockpool's derivative, [`eqpool.physics.lif_spikes`][].
         - `name`: a name for messages. Default: none.
 
         Each parameter also takes an [`eqpool.Constant`][] or an [`eqpool.Parameter`][], which
@@ -230,77 +178,60 @@ class LIFJax(AbstractModule):
                 "LIFJax: shape must be N or (K*N, N), the same number of synapses on each neuron; "
                 f"got {shape}. Put an `eqpool.Linear` in front to change the number of channels."
             )
-        if w_rec is not None and not has_rec:
-            raise ValueError("LIFJax: w_rec was given, but has_rec is False; pass has_rec=True.")
-        initialise(
+        build(
             self,
             shape,
-            {
-                "w_rec": w_rec if w_rec is not None else Parameter(init_func=weight_init_func),
-                "tau_mem": tau_mem,
-                "tau_syn": tau_syn,
-                "bias": bias,
-                "threshold": threshold,
-                "noise_std": noise_std,
-                "max_spikes_per_dt": max_spikes_per_dt,
-                "dt": dt,
-            },
-            name=name,
+            dict(
+                tau_mem=tau_mem, tau_syn=tau_syn, bias=bias, threshold=threshold, w_rec=w_rec,
+                noise_std=noise_std, max_spikes_per_dt=max_spikes_per_dt, dt=dt, t_ref=t_ref,
+            ),
+            has_rec=has_rec,
+            weight_init_func=weight_init_func,
             rng_key=rng_key,
-            absent=() if has_rec else ("w_rec",),
-            sizes={"K": synapses},
+            solver=RockpoolEuler() if solver is None else solver,
+            surrogate=None if surrogate is None else as_surrogate(surrogate),
+            name=name,
             spiking_input=spiking_input,
             spiking_output=spiking_output,
-        )
+            sizes={"K": synapses},
+        )  # fmt: skip
         if has_rec and weight_init_func is None and is_drawn(w_rec):
             weights = stable_weights(self)
             self.w_rec, self.blueprint = weights, self.blueprint.starting_from({"w_rec": weights})
 
+    def derivative(self, y: dict[str, Array], at: NestedDict) -> dict[str, Array]:
+        drive = (at["isyn"].sum(1) + self.bias) / self.dt
+        return {"vmem": drive - y["vmem"] / self.tau_mem}
+
+    def arrive(self, s: dict[str, Array], spikes_in: Array) -> dict[str, Array]:
+        return s | {"isyn": s["isyn"] + spikes_in.reshape(s["isyn"].shape)}
+
+    def fire(self, s: dict[str, Array], spikes: Array) -> dict[str, Array]:
+        return s | {"vmem": s["vmem"] - spikes * self.threshold}
+
+    def rockpool_step(
+        self, s: dict[str, Array], noise: Array | None
+    ) -> tuple[dict[str, Array], Array]:
+        isyn = s["isyn"] * physics.dpi_decay(self.dt, self.tau_syn)
+        drive = self.bias if noise is None else self.bias + noise
+        vmem = physics.dpi_decay(self.dt, self.tau_mem) * s["vmem"] + isyn.sum(1) + drive
+        return s | {"isyn": isyn, "vmem": vmem}, (vmem - self.threshold) / self.threshold
+
+    def count(self, u: Array, s: dict[str, Array]) -> Array:
+        if self.surrogate is not None:
+            return jnp.minimum(self.surrogate.spikes(u), self.max_spikes_per_dt)
+        return physics.lif_spikes(s["vmem"], self.threshold, self.max_spikes_per_dt)
+
     def run(
         self, input_data: Float[Array, "T N_in"], record: bool
     ) -> tuple[Array, NestedDict, NestedDict]:
-        """A scan over the time grid."""
-        steps, (n, k) = input_data.shape[0], self.isyn.shape
-        alpha = physics.dpi_decay(self.dt, self.tau_mem)
-        beta = physics.dpi_decay(self.dt, self.tau_syn)
-        arriving = input_data.reshape(steps, n, k)
-        bias = jnp.broadcast_to(self.bias, (steps, n))
-        drive, rng_key = add_noise(bias, self.noise_std, self.dt, self.rng_key)
-        w_rec = None if self.w_rec is None else as_factor(self.w_rec)
-
-        def step(state: Any, inputs: Any) -> Any:
-            vmem, isyn, spikes = state
-            arriving, drive = inputs
-            irec = jnp.zeros_like(isyn)
-            if w_rec is not None:
-                irec = (spikes @ w_rec).reshape(n, k)
-            isyn = beta * (isyn + arriving + irec)
-            vmem = alpha * vmem + isyn.sum(1) + drive
-            spikes = physics.lif_spikes(vmem, self.threshold, self.max_spikes_per_dt)
-            vmem = vmem - spikes * self.threshold
-            recorded = dict(vmem=vmem, isyn=isyn, irec=irec, spikes=spikes) if record else {}
-            return (vmem, isyn, spikes), (spikes, recorded)
-
-        start = (self.vmem, self.isyn, self.spikes)
-        (vmem, isyn, last), (spikes, recorded) = scan_steps(step, start, (arriving, drive))
-        return spikes, dict(vmem=vmem, isyn=isyn, spikes=last, rng_key=rng_key), recorded
-
-    def run_events(
-        self, events: Events, duration: Float[Array, ""] | None, num_steps: int | None
-    ) -> tuple[Events, NestedDict]:
-        """Over the time grid."""
-        del duration
-        return run_on_grid(self, events, num_steps)
-
-    def wire(self, wiring: Wiring, sources: tuple[str, ...], name: str) -> tuple[str, ...]:
-        """Neurons, and weights back to them."""
-        node = LIFNeurons(
-            self.shape, self.tau_mem, self.tau_syn, self.bias, self.threshold, self.noise_std,
-            self.max_spikes_per_dt, self.dt,
-        )  # fmt: skip
-        neurons = wiring.add(name, node, sources)
-        wiring.add_recurrent(f"{name}.w_rec", self.w_rec, neurons)
-        return neurons
+        """As of every neuron; with what arrives over `w_rec` on the record."""
+        spikes, state, recorded = super().run(input_data, record)
+        if record and not isinstance(self.solver, EventDriven):
+            before = jnp.concatenate([self.spikes[None], spikes])[:-1]
+            irec = all_arriving(before, as_weights(self.w_rec), input_data.shape[1:])
+            recorded["irec"] = irec.reshape(-1, *self.isyn.shape)
+        return spikes, state, recorded
 
 
 LIF = LIFJax

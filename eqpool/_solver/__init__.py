@@ -1,8 +1,4 @@
 from .base import AbstractStepper as AbstractStepper
-from .continuous import (
-    as_stepper as as_stepper,
-    Diffrax as Diffrax,
-    has_forward_mode as has_forward_mode,
-)
+from .continuous import as_stepper as as_stepper, Diffrax as Diffrax
 from .euler import ForwardEuler as ForwardEuler, RockpoolEuler as RockpoolEuler
 from .event_driven import EventDriven as EventDriven

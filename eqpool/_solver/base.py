@@ -20,7 +20,16 @@ class AbstractStepper(eqx.Module):
     A model runs `lax.scan` over the grid and calls `step` once in each interval, with the
     input of that interval. Input is thus held constant between grid points, and a stage of
     a higher-order method that falls on the end of the interval never reads the next sample.
+
+    **Attributes:**
+
+    - `forward_mode`: whether a step has forward-mode derivatives, as everything made of JAX's own
+        operations has. Where it is `False`, a run has reverse mode only. Default `True`.
     """
+
+    @property
+    def forward_mode(self) -> bool:
+        return True
 
     @abc.abstractmethod
     def step(

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 from .._errors import current, describe
 from .._types import PyTree
 from .base import _Y, AbstractStepper, VectorField
-from .euler import ForwardEuler, RockpoolEuler
+from .euler import ForwardEuler
 from .event_driven import EventDriven
 from .prepare import is_implicit, prepared
 
@@ -84,6 +84,11 @@ class Diffrax(AbstractStepper):
         self.stepsize_controller = stepsize_controller
         self.adjoint = adjoint
         self.max_steps = max_steps
+
+    @property
+    def forward_mode(self) -> bool:
+        # diffrax differentiates adaptive steps backwards only.
+        return self.substeps is not None
 
     def __check_init__(self) -> None:
         for name in ("substeps", "max_steps"):
@@ -194,13 +199,6 @@ def as_stepper(solver: Any, default: AbstractStepper | None = None) -> AbstractS
         "solver must be an object: eqpool.ForwardEuler(), a diffrax solver such as "
         f"diffrax.Heun(), or eqpool.Diffrax(...); got {describe(solver)}.{hint}"
     )
-
-
-def has_forward_mode(solver: AbstractStepper) -> bool:
-    """Whether a step is known to have forward-mode derivatives; adaptive ones have reverse only."""
-    if isinstance(solver, Diffrax):
-        return solver.substeps is not None
-    return isinstance(solver, (ForwardEuler, RockpoolEuler))
 
 
 def _tolerance(dt: Array) -> float:

@@ -13,6 +13,7 @@ from ._nodes import (
     InstantFunction as InstantFunction,
     LIFNeurons as LIFNeurons,
     LinearWeights as LinearWeights,
+    Neurons as Neurons,
     Output as Output,
     RateNeurons as RateNeurons,
 )

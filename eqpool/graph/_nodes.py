@@ -144,6 +144,27 @@ class AbstractNeurons(AbstractNode):
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Neurons(AbstractNeurons):
+    """Neurons of any model, also one of your own.
+
+    **Arguments:**
+
+    - `shape`: as of [`eqpool.graph.AbstractNeurons`][].
+    - `model`: the class, an [`eqpool.AbstractNeuron`][].
+    - `values`: what its constructor is given, by name, but for the weights.
+    """
+
+    model: Any
+    values: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def arguments(self) -> dict[str, Any]:
+        return {name: value for name, value in self.values.items() if value is not None}
+
+    def __repr__(self) -> str:
+        return f"Neurons({self.model.__name__}, {self.size_in} -> {self.size_out})"
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class RateNeurons(AbstractNeurons):
     """Rate neurons; fields as of [`eqpool.RateJax`][]."""
 

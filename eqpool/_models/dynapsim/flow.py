@@ -39,9 +39,12 @@ class LogMembrane(AbstractFlow):
 
     c: Coefficients
 
-    @property
-    def tau_syn(self) -> Float[Array, "*K N"]:
-        return self.c.tau_syn
+    def arriving(self, from_input: Float[Array, " KN"]) -> Float[Array, "*K N"]:
+        # Synapse types in front.
+        return from_input.reshape(self.c.tau_syn.shape[::-1]).T
+
+    def sent(self, over_weights: Float[Array, " KN"]) -> Float[Array, "*K N"]:
+        return over_weights.reshape(self.c.tau_syn.shape)
 
     def start(self, now: Neurons) -> Start:
         isyn, iahp = now.currents
@@ -64,10 +67,11 @@ class LogMembrane(AbstractFlow):
         slope = c.membrane(imem, c.Ut / c.kappa * y, Iin, Ileak, iahp) / imem
         return jnp.where(start.grounded & ~lifts, 0.0, slope)
 
-    def membrane(self, y: Float[Array, " N"]) -> Float[Array, " N"]:
-        return y
+    def distance(self, t: Any, y: Float[Array, " N"], start: Start) -> Float[Array, " N"]:
+        return y - self.threshold()
 
     def threshold(self) -> Float[Array, "..."]:
+        """Of `y`, nats."""
         return jnp.log(self.c.Ispkthr / self.c.Io)
 
     def first_step(self) -> Float[Array, ""]:

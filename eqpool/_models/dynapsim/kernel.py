@@ -11,10 +11,10 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ... import _native
+from ..._neuron.recurrent import AbstractKernel, Outcome
 from ..._solver import RockpoolEuler
 from ..._sparse import Factor
 from ..._surrogate import AbstractSurrogate, Arctan, FastSigmoid, Gaussian, PiecewiseLinear
-from ..recurrent import AbstractKernel, Outcome
 from .coefficients import Coefficients
 from .feedback import ExponentialFeedback
 from .step import Carry
@@ -177,8 +177,8 @@ class _Staircase(AbstractSurrogate):
     detach_reset: ClassVar[bool] = True
     max_spikes_per_dt: float = eqx.field(static=True)
 
-    def slopes(self, Imem: Array, Ispkthr: Array, Ireset: Array) -> tuple[Array, Array]:
-        return jnp.zeros_like(Imem), jnp.zeros_like(Ispkthr)
+    def height(self, u: Array) -> Array:
+        return jnp.zeros_like(u)
 
 
 class _Layout:

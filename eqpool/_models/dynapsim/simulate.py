@@ -10,12 +10,19 @@ from jaxtyping import Array, Float
 from ..._event_driven import exact_events, exact_raster, Neurons
 from ..._events import Events
 from ..._module import run_on_grid, with_dtype
+from ..._neuron.recurrent import (
+    AbstractGrid,
+    AbstractKernel,
+    arriving,
+    as_weights,
+    run_recurrent,
+    Weights,
+)
 from ..._scan import scan_steps
-from ..._solver import AbstractStepper, EventDriven, has_forward_mode, RockpoolEuler
+from ..._solver import AbstractStepper, EventDriven, RockpoolEuler
 from ..._surrogate import AbstractSurrogate
 from ..._types import NestedDict
 from ..in_range import in_range
-from ..recurrent import AbstractGrid, AbstractKernel, arriving, as_weights, run_recurrent, Weights
 from .coefficients import Coefficients, coefficients
 from .flow import beginning, LogMembrane
 from .kernel import Kernel, supported
@@ -48,9 +55,8 @@ def simulate(
     imem = jnp.where(scaled.imem < c.Io, c.Io, scaled.imem)
     start = Carry(isyn, scaled.iahp, imem, mod.vmem, mod.spikes, mod.timer_ref)
     grid = Grid(c, mod.solver, with_dtype(mod.surrogate, drive.dtype), record)
-    # Its derivative linearises, which is forward mode.
-    scan = run_recurrent if has_forward_mode(mod.solver) else Grid.scan
-    end, spikes, recorded = scan(grid, as_weights(mod.w_rec), start, drive)
+    weights, both_modes = as_weights(mod.w_rec), mod.solver.forward_mode
+    end, spikes, recorded = run_recurrent(grid, weights, start, drive, both_modes)
     state = scaled.in_amperes(grid.named(end) | {"timer_ref": end.timer_ref})
     return spikes, state | {"rng_key": mod.rng_key}, scaled.in_amperes(recorded)
 

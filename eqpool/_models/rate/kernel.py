@@ -10,9 +10,9 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ... import _native, physics
+from ..._neuron.recurrent import AbstractKernel, Outcome
 from ..._solver import ForwardEuler, RockpoolEuler
 from ..._sparse import Factor
-from ..recurrent import AbstractKernel, Outcome
 
 
 ACTIVATIONS = (physics.relu, physics.leaky_relu, physics.tanh, physics.sigmoid)

@@ -23,12 +23,12 @@ from ..._attribute import (
 )
 from ..._errors import listing, suggestion
 from ..._module import AbstractModule, initialise, RANDOM, square_shape
+from ..._neuron.recurrent import as_weights
 from ..._random import as_key, random_key
 from ..._solver import AbstractStepper, as_stepper
 from ..._sparse import SparseWeights
 from ..._types import Activation, Key, NestedDict, PerNeuron
 from ...graph import RateNeurons, Wiring
-from ..recurrent import as_weights
 from .simulate import grid_of, RateField, recurrent_input, simulate
 
 

@@ -9,12 +9,20 @@ from jaxtyping import Array, Float
 
 from ... import physics
 from ..._attribute import Function
+from ..._neuron.noise import add_noise
+from ..._neuron.recurrent import (
+    AbstractGrid,
+    AbstractKernel,
+    all_arriving,
+    as_weights,
+    Outcome,
+    run_recurrent,
+    Weights,
+)
 from ..._scan import scan_steps
 from ..._solver import AbstractStepper, ForwardEuler, RockpoolEuler
 from ..._types import NestedDict, PerNeuron
 from ..in_range import in_range
-from ..noise import add_noise
-from ..recurrent import AbstractGrid, AbstractKernel, as_weights, Outcome, run_recurrent, Weights
 from .kernel import Kernel, supported
 
 
@@ -34,7 +42,7 @@ def simulate(
     if record:
         # Not by the scan, whose rule for the derivative wrt weights knows only of the drive.
         before = jnp.concatenate([start[None], recorded["x"]])[:-1]
-        recorded["rec_input"] = recurrent_inputs(jax.vmap(grid.emitted)(before), weights)
+        recorded["rec_input"] = all_arriving(jax.vmap(grid.emitted)(before), weights, start.shape)
     return rate, {"x": x, "rng_key": rng_key}, recorded
 
 
@@ -92,10 +100,3 @@ class RateField(eqx.Module):
 def recurrent_input(rate: Float[Array, " N"], weights: Weights) -> Float[Array, " N"]:
     """`rate @ w_rec`, or zeros in a feed-forward layer."""
     return jnp.zeros_like(rate) if weights is None else rate @ weights
-
-
-def recurrent_inputs(rate: Float[Array, "T N"], weights: Weights) -> Float[Array, "T N"]:
-    """The same of all steps, each by itself."""
-    if isinstance(weights, Array):
-        return physics.stepwise_product(rate, weights)
-    return scan_steps(lambda _, now: (None, recurrent_input(now, weights)), None, rate)[1]

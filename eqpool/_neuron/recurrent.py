@@ -11,8 +11,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._native import by_kernel, linear_map
+from .._scan import scan_steps
 from .._sparse import as_factor, Factor, SparseWeights
 from .._types import NestedDict, PyTree
+from ..physics import stepwise_product
 
 
 Weights: TypeAlias = Array | Factor | None
@@ -93,10 +95,74 @@ def arriving(
     return jnp.tensordot(emitted, weights, 1)
 
 
-def run_recurrent(grid: AbstractGrid, weights: Weights, start: PyTree[Any], drive: Array) -> Any:
-    """All steps of a layer, by its kernel if it has one."""
+def all_arriving(
+    emitted: Float[Array, "T N"], weights: Weights, shape: tuple[Any, ...]
+) -> Float[Array, "T ..."]:
+    """The same of all steps, each by itself; zeros in a feed-forward layer."""
+    if weights is None:
+        return jnp.zeros((len(emitted), *shape), emitted.dtype)
+    if isinstance(weights, Array) and weights.ndim == 2:
+        return stepwise_product(emitted, weights)
+    return scan_steps(lambda _, now: (None, arriving(now, weights, shape)), None, emitted)[1]
+
+
+def run_recurrent(
+    grid: AbstractGrid,
+    weights: Weights,
+    start: PyTree[Any],
+    drive: Array,
+    forward_mode: bool = True,
+) -> Any:
+    """All steps of a layer, by its kernel if it has one.
+
+    The derivative wrt the weights is one matrix product over all steps, in both modes, or in
+    reverse mode only where the steps have no other.
+    """
+    if not forward_mode:
+        return _run_backwards((grid, weights, start, drive))
     # Decided here alone: a derivative may be taken after the kernels were switched off.
     return _run(grid.kernel(weights, drive), grid, weights, start, drive)
+
+
+@eqx.filter_custom_vjp
+def _run_backwards(operands: tuple[AbstractGrid, Weights, PyTree[Any], Array]) -> Any:
+    grid, weights, start, drive = operands
+    return grid.scan(weights, start, drive)
+
+
+@_run_backwards.def_fwd
+def _forwards(perturbed: Any, operands: Any) -> Any:
+    del perturbed
+    grid, weights, start, drive = operands
+    arrays, rest = eqx.partition((grid, start, drive), eqx.is_inexact_array)
+
+    def scan(arrays: Any) -> Any:
+        grid, start, drive = eqx.combine(arrays, rest)
+        return grid.scan(weights, start, drive)
+
+    out, pull = jax.vjp(scan, arrays)
+    return out, (pull, out)
+
+
+@_run_backwards.def_bwd
+def _backwards(residuals: Any, bars: Any, perturbed: Any, operands: Any) -> Any:
+    del perturbed
+    pull, out = residuals
+    grid, weights, start, drive = operands
+    bars = jax.tree.map(
+        lambda bar, x: jnp.zeros_like(x) if bar is None else bar,
+        bars,
+        out,
+        is_leaf=lambda bar: bar is None,
+    )
+    ((grid_bar, start_bar, drive_bar),) = pull(bars)
+    values, indices = eqx.partition(weights, eqx.is_inexact_array)
+    _, by_weights = jax.vjp(
+        lambda values: _by_weights(grid, eqx.combine(values, indices), start, out[1], drive.shape),
+        values,
+    )
+    (weights_bar,) = (None,) if weights is None else by_weights(drive_bar)
+    return grid_bar, weights_bar, start_bar, drive_bar
 
 
 @eqx.filter_custom_jvp

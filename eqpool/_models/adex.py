@@ -1,0 +1,207 @@
+"""`AdExLIF`: the adaptive exponential integrate-and-fire neuron."""
+
+from typing import Any, ClassVar
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from .. import physics
+from .._attribute import NON_NEGATIVE, Parameter, POSITIVE, USUAL_SLOW_TIME, USUAL_TIME
+from .._errors import is_concrete
+from .._neuron import AbstractNeuron, parameter, scale, state, time_constant
+from .._types import NestedDict, PerNeuron
+from ..graph import AdExNeurons
+
+
+TOP = 40.0
+"""Nats above `V_T` where every spike has happened: infinity is e^-40 of a time constant away, and
+e^40 is well inside the range of float32."""
+
+STEEP = 14.0
+"""Nats above `V_T` from where a membrane goes to infinity at a pace that no longer changes: the
+time left is 1e-6 of a time constant, and known to 1e-5 of itself."""
+
+
+class AdExLIF(AbstractNeuron):
+    r"""Adaptive exponential integrate-and-fire neurons, in SI units.
+
+    $$ C \dot V = -g_L (V - E_L) + g_L \Delta_T e^{(V - V_T)/\Delta_T} - w + I_{syn} + I_{dc} $$
+
+    $$ \tau_w \dot w = a (V - E_L) - w, \qquad \tau_{syn} \dot I_{syn} = -I_{syn} $$
+
+    Where $V$ reaches $V_{peak}$ there is a spike: $V \leftarrow V_{reset}$, where it stays for
+    $t_{ref}$, and $w \leftarrow w + b$. A unit of input adds `Iscale` to $I_{syn}$ at the start of
+    its step, and a spike adds as much times `w_rec` to that of other neurons: at the start of
+    the next step, or at once with [`eqpool.EventDriven`][]. Input is `(T, N)`; the output is the
+    number of spikes in each step, `(T, N)`, at most one.
+
+    Every solver integrates $y = \ln\sigma((V - V_T)/\Delta_T)$, which is the distance from
+    $V_T$ in units of $\Delta_T$ below threshold and stays finite above, and $w$ in units of
+    $g_L \Delta_T$. So a spike needs no small steps, and tolerances mean the same everywhere. The
+    distance that a surrogate takes is $y - y_{peak}$.
+
+    With `record=True` the record holds, after each step, `vmem`, `iadapt`, `isyn` and `spikes`,
+    all `(T, N)`.
+
+    !!! example
+
+        ```python
+        mod = eqpool.AdExLIF((5, 5), Idc=8e-10, has_rec=True, rng_key=0)
+        spikes, state, record = mod(jnp.ones((1000, 5)), record=True)
+        mod = mod.set_attributes(state)  # goes on from here
+        ```
+
+    ??? cite
+
+        Brette and Gerstner 2005,
+        [doi:10.1152/jn.00686.2005](https://doi.org/10.1152/jn.00686.2005), whose values are the
+        defaults; Naud, Marcille, Clopath and Gerstner 2008,
+        [doi:10.1007/s00422-008-0264-7](https://doi.org/10.1007/s00422-008-0264-7), for others
+        and what they do.
+    """
+
+    integrated: ClassVar[Any] = ("vmem", "iadapt")
+    decaying: ClassVar[Any] = {"isyn": "tau_syn"}
+    spiking: ClassVar[Any] = ("vmem", "V_peak", "Delta_T")
+    node: ClassVar[Any] = AdExNeurons
+
+    C: PerNeuron = parameter(281e-12, "capacitances", "F", "Membrane capacitance.", POSITIVE)
+    g_L: PerNeuron = parameter(30e-9, "conductances", "S", "Leak conductance.", POSITIVE)
+    a: PerNeuron = parameter(4e-9, "conductances", "S", "Adaptation below threshold.")
+    b: PerNeuron = parameter(80.5e-12, "currents", "A", "What a spike adds to the adaptation.")
+    Idc: PerNeuron = parameter(0.0, "currents", "A", "Constant input.")
+    E_L: PerNeuron = parameter(-70.6e-3, "potentials", "V", "Resting potential.")
+    V_reset: PerNeuron = parameter(-70.6e-3, "potentials", "V", "Potential after a spike.")
+    Delta_T: PerNeuron = parameter(
+        2e-3, "potentials", "V", "Slope factor: how sharply a spike begins.", POSITIVE
+    )
+    V_T: PerNeuron = parameter(-50.4e-3, "thresholds", "V", "Where a spike begins.")
+    V_peak: PerNeuron = parameter(20e-3, "thresholds", "V", "Where it ends with the reset.")
+    tau_w: PerNeuron = time_constant(144e-3, "Time constant of the adaptation.", USUAL_SLOW_TIME)
+    tau_syn: PerNeuron = time_constant(5e-3, "Time constant of the synapses.")
+    t_ref: PerNeuron = parameter(0.0, "delays", "s", "Refractory period.", NON_NEGATIVE, USUAL_TIME)
+    Iscale: PerNeuron = scale(1e-10, "A", "Synaptic current of one unit of input.")
+    vmem: Float[Array, " N"] = state(
+        -70.6e-3, "V", "Membrane potential, after the reset. Starts at `E_L`."
+    )
+    iadapt: Float[Array, " N"] = state(0.0, "A", "Adaptation current, $w$.")
+    isyn: Float[Array, " N"] = state(0.0, "A", "Synaptic current.")
+
+    def __init__(self, shape: int | tuple[int, ...], *, t_ref: Any = None, **arguments: Any):
+        # Always there, as declared.
+        super().__init__(shape, t_ref=Parameter() if t_ref is None else t_ref, **arguments)
+
+    __init__.__doc__ = AbstractNeuron.__init__.__doc__
+
+    def __check_init__(self) -> None:
+        check_order(self, "V_T", "the spike begins at V_T and ends at V_peak")
+        check_order(self, "V_reset", "a neuron reset to V_peak would spike again at once")
+
+    def starting(self) -> dict[str, Array]:
+        return {"vmem": self.E_L}
+
+    def arrive(self, s: dict[str, Array], spikes_in: Array) -> dict[str, Array]:
+        return s | {"isyn": s["isyn"] + self.Iscale * spikes_in}
+
+    def derivative(self, y: dict[str, Array], at: NestedDict) -> dict[str, Array]:
+        unit = self.g_L * self.Delta_T
+        drive = (self.Idc + at["isyn"]) / unit
+        return self.exact_slopes(y, at, drive) if at["exact"] else self.slopes(y, drive)
+
+    def slopes(self, y: dict[str, Array], drive: Array) -> dict[str, Array]:
+        """On a grid. Beyond `V_peak` the membrane is about to be reset: its slope stays what it is
+        there, and the adaptation sees the reset."""
+        rest, coupling, tau_m = self._constants()
+        peak, w = self._at("V_peak"), y["iadapt"]
+        membrane = jnp.minimum(y["vmem"], physics.adex_coordinate(peak))
+        u = jnp.where(y["vmem"] < physics.adex_coordinate(peak), physics.adex_distance(membrane),
+                      self._at("V_reset"))  # fmt: skip
+        return {
+            "vmem": physics.adex_membrane(membrane, w, drive, rest, tau_m),
+            "iadapt": physics.adex_adaptation(u, w, rest, coupling, self.tau_w),
+        }
+
+    def exact_slopes(self, y: dict[str, Array], at: NestedDict, drive: Array) -> dict[str, Array]:
+        """Between events; not up to `V_peak`, but on: smooth, where a step may look.
+
+        The adaptation is without what the upstroke of a spike has added to it: towards the spike
+        its slope goes to infinity, slowly, but too fast for the derivative of a step.
+        """
+        rest, coupling, tau_m = self._constants()
+        membrane = up_to(TOP, y["vmem"])
+        w, steep = y["iadapt"] + self._upstroke(membrane), up_to(STEEP, y["vmem"])
+        moving = physics.adex_smooth_adaptation(membrane, w, drive, rest, coupling, self.tau_w)
+        if at["active"] is not None:
+            u = physics.adex_distance(membrane)
+            still = physics.adex_adaptation(u, w, rest, coupling, self.tau_w)
+            moving = jnp.where(at["active"], moving, still)
+        slope = physics.adex_membrane(steep, w, drive, rest, tau_m)
+        return {"vmem": slope, "iadapt": moving}
+
+    def fire(self, s: dict[str, Array], spikes: Array) -> dict[str, Array]:
+        return s | {
+            "vmem": jnp.where(spikes > 0.0, self.V_reset, s["vmem"]),
+            "iadapt": s["iadapt"] + self.b * spikes,
+        }
+
+    def distance(self, y: dict[str, Array], at: NestedDict) -> Array:
+        return y["vmem"] - physics.adex_coordinate(self._at("V_peak"))
+
+    def coordinates(self, s: dict[str, Array], exact: bool) -> dict[str, Array]:
+        u, peak = (s["vmem"] - self.V_T) / self.Delta_T, self._at("V_peak")
+        # Beyond the peak in nats, so that a run may start there.
+        y = physics.adex_coordinate(jnp.minimum(u, peak))
+        w = s["iadapt"] / (self.g_L * self.Delta_T)
+        w = w - self._upstroke(y) if exact else w
+        return {"vmem": y + jnp.maximum(u - peak, 0.0), "iadapt": w}
+
+    def from_coordinates(self, y: dict[str, Array], exact: bool) -> dict[str, Array]:
+        membrane = jnp.minimum(y["vmem"], physics.adex_coordinate(self._at("V_peak")))
+        w = y["iadapt"] + self._upstroke(membrane) if exact else y["iadapt"]
+        vmem = self.V_T + self.Delta_T * physics.adex_distance(membrane)
+        return {"vmem": vmem, "iadapt": self.g_L * self.Delta_T * w}
+
+    def first_step(self) -> Array:
+        return 0.1 * jnp.min(self.C / self.g_L)
+
+    def longest_step(self, y: dict[str, Array], at: NestedDict) -> Array:
+        """Half of the way to a spike, up to where there is little left of it.
+
+        The derivative of the field goes to infinity there, slowly, and a step that is small
+        enough for its value need not be so for its derivative.
+        """
+        left = jnp.exp(-physics.adex_distance(up_to(STEEP, y["vmem"])))
+        left = left if at["active"] is None else jnp.where(at["active"], left, jnp.inf)
+        return 0.5 * jnp.min(self.C / self.g_L * left)
+
+    def _at(self, name: str) -> Array:
+        """A potential in nats above `V_T`; a peak no higher than `TOP`."""
+        return jnp.minimum((getattr(self, name) - self.V_T) / self.Delta_T, TOP)
+
+    def _constants(self) -> tuple[Array, Array, Array]:
+        return self._at("E_L"), self.a / self.g_L, self.C / self.g_L
+
+    def _upstroke(self, y: Array) -> Array:
+        """What it has added to the adaptation."""
+        _, coupling, tau_m = self._constants()
+        return coupling * tau_m / self.tau_w * physics.adex_upstroke(up_to(TOP, y))
+
+
+def up_to(u: float, y: Float[Array, " N"]) -> Float[Array, " N"]:
+    return jnp.minimum(y, physics.adex_coordinate(jnp.asarray(u, y.dtype)))
+
+
+def check_order(mod: Any, name: str, why: str) -> None:
+    """Raises `ValueError` unless `V_peak` is above the named potential; where values are known."""
+    low, high = getattr(mod, name), mod.V_peak
+    if not (is_concrete(low) and is_concrete(high)):
+        return
+    lows, highs = np.broadcast_arrays(np.ravel(low), np.ravel(high))
+    bad = np.flatnonzero(~(lows < highs))
+    if bad.size:
+        i = int(bad[0])
+        raise ValueError(
+            f"{type(mod).__name__}.V_peak: must be above {name}, since {why}; got V_peak = "
+            f"{highs[i]:g} V and {name} = {lows[i]:g} V (element {i})."
+        )

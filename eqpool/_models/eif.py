@@ -1,0 +1,104 @@
+"""`EIF`: the exponential integrate-and-fire neuron."""
+
+from typing import Any, ClassVar
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from .. import physics
+from .._attribute import POSITIVE
+from .._neuron import AbstractNeuron, parameter, scale, state, time_constant
+from .._types import NestedDict, PerNeuron
+from .adex import check_order, STEEP, TOP, up_to
+
+
+class EIF(AbstractNeuron):
+    r"""Exponential integrate-and-fire neurons, in SI units.
+
+    $$ C \dot V = -g_L (V - E_L) + g_L \Delta_T e^{(V - V_T)/\Delta_T} + I_{syn} + I_{dc}, \qquad
+       \tau_{syn} \dot I_{syn} = -I_{syn} $$
+
+    Where $V$ reaches $V_{peak}$ there is a spike: $V \leftarrow V_{reset}$. A unit of input adds
+    `Iscale` to $I_{syn}$, and a spike adds as much times `w_rec` to that of other neurons. Input is
+    `(T, N)`; the output is the number of spikes in each step, `(T, N)`, at most one.
+
+    It is [`eqpool.AdExLIF`][] without adaptation: solvers integrate the same coordinate, and a
+    surrogate takes the same distance.
+
+    With `record=True` the record holds `vmem`, `isyn` and `spikes` after each step.
+
+    !!! example
+
+        ```python
+        mod = eqpool.EIF((5, 5), Idc=4e-10, t_ref=1.7e-3, has_rec=True, rng_key=0)
+        spikes, state, record = mod(jnp.ones((1000, 5)), record=True)
+        ```
+
+    ??? cite
+
+        Fourcaud-Trocmé, Hansel, van Vreeswijk and Brunel 2003,
+        [doi:10.1523/JNEUROSCI.23-37-11628.2003](https://doi.org/10.1523/JNEUROSCI.23-37-11628.2003),
+        whose values are the defaults, for a membrane of 0.02 mm².
+    """
+
+    integrated: ClassVar[Any] = ("vmem",)
+    decaying: ClassVar[Any] = {"isyn": "tau_syn"}
+    spiking: ClassVar[Any] = ("vmem", "V_peak", "Delta_T")
+
+    C: PerNeuron = parameter(200e-12, "capacitances", "F", "Membrane capacitance.", POSITIVE)
+    g_L: PerNeuron = parameter(20e-9, "conductances", "S", "Leak conductance.", POSITIVE)
+    Idc: PerNeuron = parameter(0.0, "currents", "A", "Constant input.")
+    E_L: PerNeuron = parameter(-65e-3, "potentials", "V", "Resting potential.")
+    V_reset: PerNeuron = parameter(-68e-3, "potentials", "V", "Potential after a spike.")
+    Delta_T: PerNeuron = parameter(3.48e-3, "potentials", "V", "Slope factor.", POSITIVE)
+    V_T: PerNeuron = parameter(-59.9e-3, "thresholds", "V", "Where a spike begins.")
+    V_peak: PerNeuron = parameter(20e-3, "thresholds", "V", "Where it ends with the reset.")
+    tau_syn: PerNeuron = time_constant(5e-3, "Time constant of the synapses.")
+    Iscale: PerNeuron = scale(1e-10, "A", "Synaptic current of one unit of input.")
+    vmem: Float[Array, " N"] = state(-65e-3, "V", "Potential after the reset. Starts at `E_L`.")
+    isyn: Float[Array, " N"] = state(0.0, "A", "Synaptic current.")
+
+    def __check_init__(self) -> None:
+        check_order(self, "V_T", "the spike begins at V_T and ends at V_peak")
+        check_order(self, "V_reset", "a neuron reset to V_peak would spike again at once")
+
+    def starting(self) -> dict[str, Array]:
+        return {"vmem": self.E_L}
+
+    def derivative(self, y: dict[str, Array], at: NestedDict) -> dict[str, Array]:
+        drive = (self.Idc + at["isyn"]) / (self.g_L * self.Delta_T)
+        rest, none = (self.E_L - self.V_T) / self.Delta_T, jnp.zeros_like(drive)
+        # Beyond the peak its slope no longer changes.
+        membrane = up_to(STEEP, y["vmem"])
+        slope = physics.adex_membrane(membrane, none, drive, rest, self.C / self.g_L)
+        return {"vmem": slope}
+
+    def arrive(self, s: dict[str, Array], spikes_in: Array) -> dict[str, Array]:
+        return s | {"isyn": s["isyn"] + self.Iscale * spikes_in}
+
+    def fire(self, s: dict[str, Array], spikes: Array) -> dict[str, Array]:
+        return s | {"vmem": jnp.where(spikes > 0.0, self.V_reset, s["vmem"])}
+
+    def distance(self, y: dict[str, Array], at: NestedDict) -> Array:
+        return y["vmem"] - physics.adex_coordinate(self._peak())
+
+    def coordinates(self, s: dict[str, Array], exact: bool) -> dict[str, Array]:
+        u, peak = (s["vmem"] - self.V_T) / self.Delta_T, self._peak()
+        # Beyond the peak in nats, so that a run may start there.
+        y = physics.adex_coordinate(jnp.minimum(u, peak)) + jnp.maximum(u - peak, 0.0)
+        return {"vmem": y}
+
+    def from_coordinates(self, y: dict[str, Array], exact: bool) -> dict[str, Array]:
+        membrane = jnp.minimum(y["vmem"], physics.adex_coordinate(self._peak()))
+        return {"vmem": self.V_T + self.Delta_T * physics.adex_distance(membrane)}
+
+    def first_step(self) -> Array:
+        return 0.1 * jnp.min(self.C / self.g_L)
+
+    def longest_step(self, y: dict[str, Array], at: NestedDict) -> Array:
+        left = jnp.exp(-physics.adex_distance(up_to(STEEP, y["vmem"])))
+        left = left if at["active"] is None else jnp.where(at["active"], left, jnp.inf)
+        return 0.5 * jnp.min(self.C / self.g_L * left)
+
+    def _peak(self) -> Array:
+        return jnp.minimum((self.V_peak - self.V_T) / self.Delta_T, TOP)

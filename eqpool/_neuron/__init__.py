@@ -1,0 +1,8 @@
+from .base import AbstractNeuron as AbstractNeuron, build as build
+from .fields import (
+    parameter as parameter,
+    recurrent_weights as recurrent_weights,
+    scale as scale,
+    state as state,
+    time_constant as time_constant,
+)

@@ -1,0 +1,130 @@
+"""Whether a declaration makes sense: by names when a module is built, by shapes when it runs."""
+
+import functools as ft
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from .._attribute import fields, Parameter, State
+from .._errors import describe, listing, suggestion
+from .._types import NestedDict
+from .equations import Equations, Start, states_of, without_weights
+
+
+_KEPT = ("spikes", "timer_ref", "rng_key")
+"""States that the interpreters keep, and a model does not touch."""
+
+
+@ft.cache
+def check_declaration(cls: Any) -> None:
+    """Raises where a class names what it does not have.
+
+    **Raises:** `TypeError` that names class and attribute.
+    """
+    declared = fields(cls)
+    states = {n for n, field in declared.items() if isinstance(field, State)} - {*_KEPT}
+    parameters = {n for n, field in declared.items() if isinstance(field, Parameter)}
+    owner = cls.__name__
+    integrated, decaying, spiking = cls.integrated, cls.decaying, cls.spiking
+    if isinstance(integrated, str) or not isinstance(integrated, (tuple, list)) or not integrated:
+        raise TypeError(
+            f"{owner}.integrated must be a tuple of names of states, as ('vmem',); got "
+            f"{describe(integrated)}."
+        )
+    for name in integrated:
+        _known(f"{owner}.integrated", name, states, "state")
+    if not isinstance(decaying, Mapping):
+        raise TypeError(
+            f"{owner}.decaying must be a dictionary from states to time constants, as "
+            f"{{'isyn': 'tau_syn'}}; got {describe(decaying)}."
+        )
+    for name, tau in decaying.items():
+        _known(f"{owner}.decaying", name, states, "state")
+        _known(f"{owner}.decaying[{name!r}]", tau, parameters, "parameter")
+        if name in integrated:
+            raise TypeError(
+                f"{owner}.decaying: the state {name!r} is in `integrated` too; it either decays "
+                "in closed form or is integrated by the solver."
+            )
+    if not isinstance(spiking, (tuple, list)) or len(spiking) not in (2, 3):
+        raise TypeError(
+            f"{owner}.spiking must name a state and its threshold, as ('vmem', 'threshold'); got "
+            f"{describe(spiking)}."
+        )
+    name, threshold, *unit = spiking
+    _known(f"{owner}.spiking", name, {*integrated}, "integrated state")
+    for value in (threshold, *(u for u in unit if isinstance(u, str))):
+        if value in states:
+            raise TypeError(
+                f"{owner}.spiking: {value!r} is a state; a threshold is a parameter. One that "
+                "moves is what `distance` computes from the states."
+            )
+        _known(f"{owner}.spiking", value, parameters, "parameter")
+
+
+def _known(where: str, name: Any, names: set[str], kind: str) -> None:
+    if name not in names:
+        hint = suggestion(name, names) if isinstance(name, str) else ""
+        raise TypeError(
+            f"{where}: {name!r} is no {kind} of this class; it has {listing(sorted(names))}.{hint}"
+        )
+
+
+def check_model(mod: Any) -> None:
+    """Raises where a method returns other names or shapes than declared; while tracing, for free.
+
+    **Raises:** `TypeError` for names and kinds, `ValueError` for shapes, naming class, method and
+    state.
+    """
+    bare, s = without_weights(mod), states_of(mod)
+    owner = type(mod).__name__
+    spikes_in = jnp.zeros((mod.size_in,), mod.spikes.dtype)
+    exact = not hasattr(mod.solver, "step")
+    active = None if mod.t_ref is None else jnp.ones(mod.spikes.shape, bool)
+
+    def returned(method: str, expected: NestedDict, function: Callable[[], Any]) -> Any:
+        found = eqx.filter_eval_shape(function)
+        _check_returned(f"{owner}.{method}", found, expected)
+        return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), found)
+
+    returned("arrive", s, lambda: bare.arrive(s, spikes_in))
+    returned("fire", s, lambda: bare.fire(s, mod.spikes))
+    y = {name: s[name] for name in mod.integrated}
+    y = returned("coordinates", y, lambda: bare.coordinates(s, exact))
+    returned("from_coordinates", y, lambda: bare.from_coordinates(y, exact))
+    others = {name: x for name, x in s.items() if name not in mod.integrated}
+    at = Equations(bare, exact).at(jnp.zeros_like(mod.dt), Start(others, active))
+    returned("derivative", y, lambda: bare.derivative(y, at))
+    distance = {"the distance": mod.spikes}
+    returned("distance", distance, lambda: {"the distance": bare.distance(y, at)})
+
+
+def _check_returned(where: str, found: Any, expected: NestedDict) -> None:
+    if not isinstance(found, dict):
+        raise TypeError(
+            f"{where} must return a dictionary by name of state; got {type(found).__name__}."
+        )
+    for name in found:
+        if name not in expected:
+            raise TypeError(
+                f"{where} returns {name!r}, which is not declared; expected "
+                f"{listing(expected)}.{suggestion(str(name), expected)}"
+            )
+    for name, x in expected.items():
+        if name not in found:
+            raise TypeError(
+                f"{where} does not return {name!r}; expected {listing(expected)}. Begin with what "
+                "came in, as `return s | {...}`."
+            )
+        if getattr(found[name], "shape", None) != x.shape:
+            raise ValueError(
+                f"{where} returns {name!r} as {describe(found[name])}; expected shape {x.shape}."
+            )
+        if found[name].dtype != x.dtype:
+            raise TypeError(
+                f"{where} returns {name!r} as {describe(found[name])}; expected {x.dtype}, the "
+                "dtype of the run: constants are Python's numbers, or made with `zeros_like`."
+            )

@@ -1,0 +1,83 @@
+"""The equations of a neuron between two moments, as every solver takes them."""
+
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from .._attribute import fields, State
+from .._types import NestedDict
+from ..physics import dpi_decay
+
+
+class Start(NamedTuple):
+    """What stands at the start of a step.
+
+    **Attributes:**
+
+    - `others`: all states but the integrated ones, by name.
+    - `active`: which neurons are not refractory; `None` without a refractory period.
+    - `noise`: what noise adds to the membrane, per second; `None` without noise.
+    - `armed`: which neurons are below threshold; `None` where a spike resets.
+    """
+
+    others: NestedDict
+    active: Bool[Array, " N"] | None = None
+    noise: Float[Array, " N"] | None = None
+    armed: Bool[Array, " N"] | None = None
+
+
+class Equations(eqx.Module):
+    """A model's vector field as diffrax takes it: a module, so that adjoints see what is in it."""
+
+    mod: Any
+    exact: bool = eqx.field(static=True, default=False)
+
+    def __call__(self, t: Any, y: NestedDict, start: Start) -> NestedDict:
+        mod, membrane = self.mod, self.mod.spiking[0]
+        slope = mod.derivative(y, self.at(t, start))
+        if start.noise is not None:
+            slope = slope | self._noisy(y, slope, start.noise)
+        if start.active is not None and mod.resets:
+            slope = slope | {membrane: jnp.where(start.active, slope[membrane], 0.0)}
+        return slope
+
+    def at(self, t: Any, start: Start) -> NestedDict:
+        """All but the integrated states `t` after the start."""
+        return self.later(start.others, t) | {"active": start.active, "exact": self.exact}
+
+    def later(self, others: NestedDict, t: Any) -> NestedDict:
+        """States that decay, decayed."""
+        decaying = self.mod.decaying
+        return others | {
+            name: others[name] * dpi_decay(t, getattr(self.mod, tau))
+            for name, tau in decaying.items()
+        }
+
+    def _noisy(self, y: NestedDict, slope: NestedDict, noise: Array) -> NestedDict:
+        """The membrane's slope with noise in the unit of its state, whatever its coordinate."""
+        mod, membrane = self.mod, self.mod.spiking[0]
+        s = mod.from_coordinates(y, self.exact)
+        kick = {name: noise if name == membrane else jnp.zeros_like(x) for name, x in s.items()}
+        _, added = jax.jvp(lambda s: mod.coordinates(s, self.exact), (s,), (kick,))
+        return {membrane: slope[membrane] + added[membrane]}
+
+
+def names_of_states(mod: Any) -> list[str]:
+    """The states that a step may change, all but the key."""
+    return [n for n, f in fields(mod).items() if isinstance(f, State) and n != "rng_key"]
+
+
+def states_of(mod: Any) -> NestedDict:
+    """Their values."""
+    return {name: getattr(mod, name) for name in names_of_states(mod)}
+
+
+def without_weights(mod: Any) -> Any:
+    """A model that carries neither its weights nor its initial values into a scan."""
+    bare = eqx.tree_at(lambda m: m.blueprint.initial, mod, {})
+    if mod.w_rec is None:
+        return bare
+    return eqx.tree_at(lambda m: m.w_rec, bare, None)

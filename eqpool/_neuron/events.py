@@ -1,0 +1,150 @@
+"""A neuron from event to event."""
+
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from .._event_driven import AbstractFlow, exact_events, exact_raster, Neurons
+from .._events import Events
+from .._sparse import as_factor
+from .._types import NestedDict
+from .equations import Equations, names_of_states, Start, states_of, without_weights
+
+
+def run_exactly(
+    mod: Any, input_data: Float[Array, "T N_in"], record: bool
+) -> tuple[Array, NestedDict, NestedDict]:
+    """Raster, new state and record of an `AbstractNeuron`."""
+    flow, start = _beginning(mod)
+    spikes, state, recorded = exact_raster(mod, flow, start, input_data, record)
+    return spikes, state | _key(mod), recorded
+
+
+def run_between_events(
+    mod: Any, events: Events, duration: Float[Array, ""]
+) -> tuple[Events, NestedDict]:
+    """Output events and new state of an `AbstractNeuron`."""
+    flow, start = _beginning(mod)
+    spikes, state = exact_events(mod, flow, start, events, duration)
+    return spikes, state | _key(mod)
+
+
+def _key(mod: Any) -> NestedDict:
+    return {} if mod.rng_key is None else {"rng_key": mod.rng_key}
+
+
+class Flow(AbstractFlow):
+    """The integrated states, `(R, N)`, in the coordinates of the model.
+
+    What decays between events is all other states by name, and 1 for each neuron that is below
+    threshold, where a spike does not take it there.
+    """
+
+    equations: Equations
+
+    @property
+    def mod(self) -> Any:
+        return self.equations.mod
+
+    def arriving(self, from_input: Float[Array, " N_in"]) -> Float[Array, " N_in"]:
+        return from_input
+
+    def sent(self, over_weights: Float[Array, " N_in"]) -> Float[Array, " N_in"]:
+        return over_weights
+
+    def start(self, now: Neurons) -> Start:
+        others, *armed = now.currents
+        active = None if self.mod.t_ref is None else now.ready <= now.t
+        return Start(others, active, None, armed[0] > 0.0 if armed else None)
+
+    def __call__(self, t: Any, y: Float[Array, "R N"], start: Start) -> Float[Array, "R N"]:
+        return self.stacked(self.equations(t, self.by_name(y), start))
+
+    def distance(self, t: Any, y: Float[Array, "R N"], start: Start) -> Float[Array, " N"]:
+        u = self._height(t, y, start)
+        for able in (start.active, start.armed):
+            if able is not None:
+                u = jnp.where(able, u, -1.0)
+        return u
+
+    def first_step(self) -> Float[Array, ""]:
+        return jnp.asarray(self.mod.first_step(), self.mod.dt.dtype)
+
+    def longest_step(self, now: Neurons) -> Float[Array, ""]:
+        at = self.equations.at(jnp.zeros_like(now.t), self.start(now))
+        return jnp.asarray(self.mod.longest_step(self.by_name(now.y), at), now.t.dtype)
+
+    def regime(self, t: Any, y: Float[Array, "R N"], start: Start) -> Bool[Array, " M"]:
+        """Whether a neuron that has crossed its threshold is below it again."""
+        if start.armed is None:
+            return jnp.zeros((0,), bool)
+        # By more than the next step can undo.
+        margin = -64.0 * jnp.finfo(y.dtype).eps * (1.0 + jnp.max(jnp.abs(y), 0))
+        return ~start.armed & (self._height(t, y, start) < margin)
+
+    def hides(self, now: Neurons, inside: Float[Array, "P R N"], tolerance: Any) -> Bool[Array, ""]:
+        return jnp.zeros((), bool)
+
+    def land(
+        self,
+        now: Neurons,
+        y: Float[Array, "R N"],
+        t: Float[Array, ""],
+        elapsed: Float[Array, ""],
+        fired: Bool[Array, " N"],
+        arriving: Float[Array, " N_in"],
+    ) -> Neurons:
+        mod, (others, *armed) = self.mod, now.currents
+        before = mod.from_coordinates(self.by_name(y), True) | self.equations.later(others, elapsed)
+        spikes = fired.astype(y.dtype)
+        after = mod.fire(mod.arrive(before, arriving), spikes)
+        new, old = (self.stacked(mod.coordinates(s, True)) for s in (after, before))
+        # What stays is not rounded to other coordinates and back; what is reset forgets where it
+        # was, which may be beyond the threshold.
+        new = jnp.where(fired, new, y + (new - old))
+        if armed:
+            below = self.regime(elapsed, y, self.start(now))
+            armed = [jnp.where(fired, 0.0, jnp.where(below, 1.0, armed[0]))]
+        ready = now.ready if mod.t_ref is None else jnp.where(fired, t + mod.t_ref, now.ready)
+        return Neurons(t, new, ({name: after[name] for name in others}, *armed), ready)
+
+    def named(self, now: Neurons) -> NestedDict:
+        return self.mod.from_coordinates(self.by_name(now.y), True) | now.currents[0]
+
+    def by_name(self, y: Float[Array, "R N"]) -> NestedDict:
+        """Integrated states as a model knows them."""
+        return dict(zip(self.mod.integrated, y, strict=True))
+
+    def stacked(self, y: NestedDict) -> Float[Array, "R N"]:
+        """Integrated states as the engine knows them."""
+        return jnp.stack([y[name] for name in self.mod.integrated])
+
+    def _height(self, t: Any, y: Float[Array, "R N"], start: Start) -> Float[Array, " N"]:
+        return self.mod.distance(self.by_name(y), self.equations.at(t, start))
+
+
+def _beginning(mod: Any) -> tuple[Flow, Neurons]:
+    """The neurons at the start of a run."""
+    s = states_of(mod)
+    if mod.w_rec is not None:
+        # Spikes of the step before, on a grid, arrive now.
+        s = mod.arrive(s, mod.spikes @ as_factor(mod.w_rec))
+    flow = Flow(Equations(without_weights(mod), exact=True))
+    given = {"spikes", "timer_ref", *mod.integrated}
+    others = {name: s[name] for name in names_of_states(mod) if name not in given}
+    y = flow.stacked(mod.coordinates(s, True))
+    if mod.noise_std is not None:
+        y = eqx.error_if(
+            y,
+            jnp.any(mod.noise_std > 0.0),
+            f"{mod.full_name}: EventDriven integrates equations without noise; set noise_std = 0, "
+            "or take a solver on a grid.",
+        )
+    ready = jnp.zeros_like(mod.spikes) if mod.timer_ref is None else mod.timer_ref
+    armed = []
+    if not mod.resets:
+        below = flow.distance(jnp.zeros_like(mod.dt), y, Start(others)) < 0.0
+        armed = [below.astype(y.dtype)]
+    return flow, Neurons(jnp.zeros_like(mod.dt), y, (others, *armed), ready)

@@ -1,0 +1,151 @@
+"""Fields of a neuron, a line each."""
+
+from collections.abc import Callable
+from typing import Any
+
+from .._attribute import (
+    field,
+    Full,
+    Interval,
+    kaiming,
+    NON_NEGATIVE,
+    Parameter,
+    POSITIVE,
+    SimulationParameter,
+    State,
+    USUAL_STEP,
+    USUAL_TIME,
+)
+from .._module import RANDOM
+from .._random import as_key, random_key
+
+
+def parameter(
+    value: float,
+    family: str,
+    unit: str = "",
+    doc: str = "",
+    bounds: Interval | None = None,
+    usual: Interval | None = None,
+) -> Any:
+    """Declares a parameter of each neuron, scalar or `(N,)`.
+
+    **Arguments:**
+
+    - `value`: its default.
+    - `family`: the name under which filters find it, as `"taus"`.
+    - `unit`: its unit, as `"s"`. Default: none.
+    - `doc`: one line of documentation.
+    - `bounds`: an [`eqpool.Interval`][] that it must lie in. Default: any finite value.
+    - `usual`: an [`eqpool.Interval`][] of usual values, outside of which there is a warning about
+        the unit. Default: none.
+    """
+    return field(
+        Parameter(
+            family=family,
+            shape=[("N",), ()],
+            init_func=Full(value),
+            unit=unit,
+            bounds=bounds,
+            usual=usual,
+            doc=doc,
+        )
+    )
+
+
+def time_constant(value: float, doc: str, usual: Interval = USUAL_TIME) -> Any:
+    """Declares a positive time constant, s, of the family `"taus"`."""
+    return parameter(value, "taus", "s", doc, POSITIVE, usual)
+
+
+def state(value: float, unit: str = "", doc: str = "", bounds: Interval | None = None) -> Any:
+    """Declares a state of each neuron, `(N,)`.
+
+    **Arguments:**
+
+    - `value`: where it starts.
+    - `unit`: its unit. Default: none.
+    - `doc`: one line of documentation.
+    - `bounds`: an [`eqpool.Interval`][] that it must lie in. Default: any finite value.
+    """
+    return field(
+        State(
+            family="states",
+            shape=("N",),
+            init_func=Full(value),
+            unit=unit,
+            bounds=bounds,
+            doc=doc,
+        )
+    )
+
+
+def scale(value: float, unit: str, doc: str) -> Any:
+    """Declares what one unit of input is: positive, never trained, scalar or `(N,)`."""
+    return field(
+        SimulationParameter(
+            value, family="scales", shape=[(), ("N",)], unit=unit, bounds=POSITIVE, doc=doc
+        )
+    )
+
+
+def recurrent_weights(
+    init_func: Callable[..., Any] = kaiming, doc: str = "Recurrent weight from neuron i to neuron j"
+) -> Any:
+    """Declares `w_rec`, dense or sparse."""
+    return field(
+        Parameter(
+            family="weights",
+            shape=("N", "N_in"),
+            permit_reshape=False,
+            init_func=init_func,
+            sparse=True,
+            doc=f"{doc}; only with `has_rec=True`.",
+        )
+    )
+
+
+def refractory_period() -> Any:
+    """Declares `t_ref`."""
+    return parameter(0.0, "delays", "s", "Refractory period; if given.", NON_NEGATIVE, USUAL_TIME)
+
+
+def noise_deviation(doc: str) -> Any:
+    """Declares `noise_std`."""
+    return field(
+        SimulationParameter(
+            family="noise",
+            shape=[(), ("N",)],
+            init_func=Full(0.0),
+            bounds=NON_NEGATIVE,
+            doc=doc,
+        )
+    )
+
+
+def noise_key() -> Any:
+    """Declares the state that noise is drawn from."""
+    return field(
+        State(
+            family=RANDOM,
+            shape=(2,),
+            init_func=random_key,
+            cast_fn=as_key,
+            doc="Key of the noise.",
+        )
+    )
+
+
+def time_step() -> Any:
+    """Declares `dt`."""
+    return field(
+        SimulationParameter(
+            1e-3,
+            family="dt",
+            shape=(),
+            unit="s",
+            bounds=POSITIVE,
+            usual=USUAL_STEP,
+            doc="Time step.",
+        )
+    )
