@@ -299,8 +299,10 @@ class AbstractNeuron(AbstractModule):
         if not isinstance(self.solver, EventDriven):
             return run_on_grid(self, events, num_steps)
         check_model(self)
-        time = self.dt * num_steps if duration is None else duration
-        return run_between_events(self, events, time)
+        if duration is None:
+            assert num_steps is not None
+            duration = self.dt * num_steps
+        return run_between_events(self, events, duration)
 
     def wire(self, wiring: Wiring, sources: tuple[str, ...], name: str) -> tuple[str, ...]:
         """Neurons, and weights back to them."""
