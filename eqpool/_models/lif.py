@@ -23,6 +23,7 @@ from .._module import normalise_shape
 from .._neuron import AbstractNeuron, build, parameter, recurrent_weights, state, time_constant
 from .._neuron.recurrent import all_arriving, as_weights
 from .._solver import AbstractStepper, EventDriven, RockpoolEuler
+from .._sparse import SparseWeights
 from .._surrogate import AbstractSurrogate, as_surrogate
 from .._types import NestedDict, PerNeuron
 from ..graph import LIFNeurons
@@ -77,8 +78,13 @@ class LIFJax(AbstractNeuron):
     decaying: ClassVar[Any] = {"isyn": "tau_syn"}
     spiking: ClassVar[Any] = ("vmem", "threshold", "threshold")
     node: ClassVar[Any] = LIFNeurons
+    later_fields: ClassVar[Any] = dict(
+        solver=RockpoolEuler(), surrogate=None, t_ref=None, timer_ref=None
+    )
 
-    w_rec: Any = recurrent_weights(uniform_sqrt, "Recurrent weight from neuron to synapse")
+    w_rec: Float[Array, "N N_in"] | SparseWeights | None = recurrent_weights(
+        uniform_sqrt, "Recurrent weight from neuron to synapse"
+    )
     tau_mem: PerNeuron = time_constant(20e-3, "Time constant of the membrane.")
     tau_syn: PerSynapse = field(
         Parameter(

@@ -85,6 +85,7 @@ class AbstractNeuron(AbstractModule):
     - `resets`: whether a spike takes the membrane below threshold. If not, a spike is an upward
         crossing. Default `True`.
     - `node`: the class of `eqpool.graph` that describes the model. Default: a general one.
+    - `later_fields`: values of fields that files of earlier versions lack.
     """
 
     integrated: AbstractClassVar[tuple[str, ...]]
@@ -92,6 +93,9 @@ class AbstractNeuron(AbstractModule):
     spiking: AbstractClassVar[tuple[Any, ...]]
     resets: ClassVar[bool] = True
     node: ClassVar[type | None] = None
+    later_fields: ClassVar[Mapping[str, Any]] = dict.fromkeys(
+        ("t_ref", "timer_ref", "noise_std", "rng_key")
+    )
 
     blueprint: Blueprint
     solver: AbstractStepper | EventDriven

@@ -55,6 +55,8 @@ def fits(value: Any, hint: Any) -> bool:
         return isinstance(value, kind) and all(fits(item, inner[1]) for item in value.values())
     if origin is collections.abc.Callable or hint is collections.abc.Callable:
         return callable(value)
+    if hint is Any:
+        return True
     if hint is None:
         return value is None
     if hint is float:

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._attribute import Function
+from .._attribute import Blueprint, fields, Function
 from .._errors import describe, is_concrete, listing
 from .._module import is_tied
 from ._fits import fits, hints, is_checked, is_own
@@ -177,6 +177,7 @@ def _instance(cls: Any, values: dict[str, Any], complete: bool, where: str) -> A
     if not isinstance(cls, type) or not (issubclass(cls, eqx.Module) or hasattr(cls, "_fields")):
         raise ValueError(f"{where!r} is said to be a {cls}, which is no class of modules.")
     expected = _field_names(cls)
+    values = _with_later_fields(cls, values)
     if set(values) != set(expected):
         raise ValueError(
             f"{where!r}, a {cls.__name__}, must have the fields {listing(expected)}; the file has "
@@ -199,6 +200,17 @@ def _instance(cls: Any, values: dict[str, Any], complete: bool, where: str) -> A
         if complete and "__check_init__" in vars(base):
             vars(base)["__check_init__"](module)
     return module
+
+
+def _with_later_fields(cls: Any, values: dict[str, Any]) -> dict[str, Any]:
+    """What a file of an earlier version says, and the fields that its class did not have then."""
+    later = {name: x for name, x in getattr(cls, "later_fields", {}).items() if name not in values}
+    blueprint = values.get("blueprint")
+    if not later or not isinstance(blueprint, Blueprint):
+        return values
+    absent = [name for name in later if name in fields(cls)]
+    blueprint = dataclasses.replace(blueprint, absent=(*blueprint.absent, *absent))
+    return values | later | {"blueprint": blueprint}
 
 
 def _stands_in(value: Any, cls: Any) -> bool:
