@@ -22,6 +22,7 @@ from tests.bad_input_events import EVENT_CASES
 from tests.bad_input_files import FILE_CASES
 from tests.bad_input_idioms import IDIOM_CASES
 from tests.bad_input_keys import KEY_CASES
+from tests.bad_input_neurons import NEURON_CASES
 from tests.bad_input_operands import OPERAND_CASES
 from tests.bad_input_parallel import PARALLEL_CASES
 from tests.bad_input_rockpool import ROCKPOOL_CASES
@@ -370,7 +371,7 @@ def in_double(build):
 
 
 CASES |= ADEX_CASES | DYNAPSIM_CASES | EVENT_CASES | PARALLEL_CASES | SPARSE_CASES
-CASES |= TIMED_CASES | OPERAND_CASES
+CASES |= TIMED_CASES | OPERAND_CASES | NEURON_CASES
 CASES |= TIMED_CASES
 CASES |= KEY_CASES
 CASES |= ROCKPOOL_CASES | TIMED_CASES

@@ -88,9 +88,18 @@ class AdExLIF(AbstractNeuron):
     iadapt: Float[Array, " N"] = state(0.0, "A", "Adaptation current, $w$.")
     isyn: Float[Array, " N"] = state(0.0, "A", "Synaptic current.")
 
-    def __init__(self, shape: int | tuple[int, ...], *, t_ref: Any = None, **arguments: Any):
-        # Always there, as declared.
-        super().__init__(shape, t_ref=Parameter() if t_ref is None else t_ref, **arguments)
+    def __init__(
+        self, shape: int | tuple[int, ...], C: Any = None, g_L: Any = None, E_L: Any = None,
+        V_T: Any = None, Delta_T: Any = None, V_peak: Any = None, V_reset: Any = None,
+        a: Any = None, b: Any = None, tau_w: Any = None, tau_syn: Any = None, t_ref: Any = None,
+        Idc: Any = None, Iscale: Any = None, **arguments: Any,
+    ):  # fmt: skip
+        t_ref = Parameter() if t_ref is None else t_ref  # always there, as declared
+        given = dict(
+            C=C, g_L=g_L, E_L=E_L, V_T=V_T, Delta_T=Delta_T, V_peak=V_peak, V_reset=V_reset, a=a,
+            b=b, tau_w=tau_w, tau_syn=tau_syn, t_ref=t_ref, Idc=Idc, Iscale=Iscale,
+        )  # fmt: skip
+        super().__init__(shape, **given, **arguments)
 
     __init__.__doc__ = AbstractNeuron.__init__.__doc__
 

@@ -56,6 +56,19 @@ class ALIF(AbstractNeuron):
     isyn: Float[Array, " N"] = state(0.0, "", "Synaptic current.")
     adaptation: Float[Array, " N"] = state(0.0, "", "Trace of the neuron's own spikes.")
 
+    def __init__(
+        self, shape: int | tuple[int, ...], tau_mem: Any = None, tau_syn: Any = None,
+        tau_adapt: Any = None, Idc: Any = None, threshold: Any = None, beta: Any = None,
+        **arguments: Any,
+    ):  # fmt: skip
+        given = dict(
+            tau_mem=tau_mem, tau_syn=tau_syn, tau_adapt=tau_adapt, Idc=Idc, threshold=threshold,
+            beta=beta,
+        )  # fmt: skip
+        super().__init__(shape, **given, **arguments)
+
+    __init__.__doc__ = AbstractNeuron.__init__.__doc__
+
     def derivative(self, y: dict[str, Array], at: NestedDict) -> dict[str, Array]:
         return {"vmem": (at["isyn"] + self.Idc - y["vmem"]) / self.tau_mem}
 

@@ -58,6 +58,19 @@ class EIF(AbstractNeuron):
     vmem: Float[Array, " N"] = state(-65e-3, "V", "Potential after the reset. Starts at `E_L`.")
     isyn: Float[Array, " N"] = state(0.0, "A", "Synaptic current.")
 
+    def __init__(
+        self, shape: int | tuple[int, ...], C: Any = None, g_L: Any = None, E_L: Any = None,
+        V_T: Any = None, Delta_T: Any = None, V_peak: Any = None, V_reset: Any = None,
+        tau_syn: Any = None, Idc: Any = None, Iscale: Any = None, **arguments: Any,
+    ):  # fmt: skip
+        given = dict(
+            C=C, g_L=g_L, E_L=E_L, V_T=V_T, Delta_T=Delta_T, V_peak=V_peak, V_reset=V_reset,
+            tau_syn=tau_syn, Idc=Idc, Iscale=Iscale,
+        )  # fmt: skip
+        super().__init__(shape, **given, **arguments)
+
+    __init__.__doc__ = AbstractNeuron.__init__.__doc__
+
     def __check_init__(self) -> None:
         check_order(self, "V_T", "the spike begins at V_T and ends at V_peak")
         check_order(self, "V_reset", "a neuron reset to V_peak would spike again at once")

@@ -66,8 +66,16 @@ class HodgkinHuxley(AbstractNeuron):
     n: Float[Array, " N"] = state(0.318, "", "Activation of potassium.", GATE)
     isyn: Float[Array, " N"] = state(0.0, "µA/cm²", "Synaptic current.")
 
-    def __init__(self, shape: int | tuple[int, ...], *, dt: Any = 2.5e-5, **arguments: Any):
-        super().__init__(shape, dt=dt, **arguments)
+    def __init__(
+        self, shape: int | tuple[int, ...], C: Any = None, g_Na: Any = None, g_K: Any = None,
+        g_L: Any = None, E_Na: Any = None, E_K: Any = None, E_L: Any = None, Idc: Any = None,
+        V_th: Any = None, tau_syn: Any = None, dt: Any = 2.5e-5, **arguments: Any,
+    ):  # fmt: skip
+        given = dict(
+            C=C, g_Na=g_Na, g_K=g_K, g_L=g_L, E_Na=E_Na, E_K=E_K, E_L=E_L, Idc=Idc, V_th=V_th,
+            tau_syn=tau_syn, dt=dt,
+        )  # fmt: skip
+        super().__init__(shape, **given, **arguments)
 
     __init__.__doc__ = AbstractNeuron.__init__.__doc__
 

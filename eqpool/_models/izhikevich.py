@@ -53,6 +53,15 @@ class Izhikevich(AbstractNeuron):
     u: Float[Array, " N"] = state(-13.0, "mV/ms", "Recovery. Starts at `b*c`.")
     isyn: Float[Array, " N"] = state(0.0, "mV/ms", "Synaptic current.")
 
+    def __init__(
+        self, shape: int | tuple[int, ...], a: Any = None, b: Any = None, c: Any = None,
+        d: Any = None, Idc: Any = None, v_peak: Any = None, tau_syn: Any = None, **arguments: Any,
+    ):  # fmt: skip
+        given = dict(a=a, b=b, c=c, d=d, Idc=Idc, v_peak=v_peak, tau_syn=tau_syn)
+        super().__init__(shape, **given, **arguments)
+
+    __init__.__doc__ = AbstractNeuron.__init__.__doc__
+
     def starting(self) -> dict[str, Array]:
         return {"vmem": self.c, "u": self.b * self.c}
 

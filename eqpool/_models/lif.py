@@ -10,14 +10,10 @@ from jaxtyping import Array, Float
 from .. import physics
 from .._attribute import (
     field,
-    Full,
     NON_NEGATIVE,
-    Parameter,
     POSITIVE,
     SimulationParameter,
-    State,
     uniform_sqrt,
-    USUAL_TIME,
 )
 from .._module import normalise_shape
 from .._neuron import AbstractNeuron, build, parameter, recurrent_weights, state, time_constant
@@ -86,16 +82,8 @@ class LIFJax(AbstractNeuron):
         uniform_sqrt, "Recurrent weight from neuron to synapse"
     )
     tau_mem: PerNeuron = time_constant(20e-3, "Time constant of the membrane.")
-    tau_syn: PerSynapse = field(
-        Parameter(
-            family="taus",
-            shape=[("N", "K"), (1, "K"), ()],
-            init_func=Full(20e-3),
-            unit="s",
-            bounds=POSITIVE,
-            usual=USUAL_TIME,
-            doc="Time constants of the synapses.",
-        )
+    tau_syn: PerSynapse = time_constant(
+        20e-3, "Time constants of the synapses.", shape=[("N", "K"), (1, "K"), ()]
     )
     bias: PerNeuron = parameter(0.0, "biases", "", "Added to the membrane in each step.")
     threshold: PerNeuron = parameter(
@@ -106,9 +94,7 @@ class LIFJax(AbstractNeuron):
         POSITIVE,
     )
     vmem: Float[Array, " N"] = state(0.0, "", "Membrane potential after the reset.")
-    isyn: Float[Array, "N K"] = field(
-        State(family="states", shape=("N", "K"), init_func=Full(0.0), doc="Synaptic currents.")
-    )
+    isyn: Float[Array, "N K"] = state(0.0, "", "Synaptic currents.", shape=("N", "K"))
     max_spikes_per_dt: Float[Array, ""] = field(
         SimulationParameter(
             2.0**16,
@@ -120,27 +106,14 @@ class LIFJax(AbstractNeuron):
     )
 
     def __init__(
-        self,
-        shape: int | tuple[int, ...],
-        tau_mem: Any = None,
-        tau_syn: Any = None,
-        bias: Any = None,
-        w_rec: Any = None,
-        has_rec: bool = False,
-        weight_init_func: Callable[..., Any] | None = None,
-        threshold: Any = None,
-        noise_std: Any = 0.0,
-        max_spikes_per_dt: Any = 2.0**16,
-        dt: Any = 1e-3,
-        rng_key: Any = None,
-        spiking_input: bool = False,
-        spiking_output: bool = True,
-        *,
-        t_ref: Any = None,
+        self, shape: int | tuple[int, ...], tau_mem: Any = None, tau_syn: Any = None,
+        bias: Any = None, w_rec: Any = None, has_rec: bool = False,
+        weight_init_func: Callable[..., Any] | None = None, threshold: Any = None,
+        noise_std: Any = 0.0, max_spikes_per_dt: Any = 2.0**16, dt: Any = 1e-3, rng_key: Any = None,
+        spiking_input: bool = False, spiking_output: bool = True, *, t_ref: Any = None,
         solver: AbstractStepper | EventDriven | diffrax.AbstractSolver[Any] | None = None,
-        surrogate: AbstractSurrogate | Callable[[Array], Array] | None = None,
-        name: str = "",
-    ):
+        surrogate: AbstractSurrogate | Callable[[Array], Array] | None = None, name: str = "",
+    ):  # fmt: skip
         r"""**Arguments:**
 
         - `shape`: `N`, or `(N_in, N)` with `N_in = K*N` for `K` synapses on each neuron.

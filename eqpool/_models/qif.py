@@ -56,6 +56,15 @@ class QIF(AbstractNeuron):
     vmem: Float[Array, " N"] = state(-1.0, "", "Membrane potential after the reset.")
     isyn: Float[Array, " N"] = state(0.0, "", "Synaptic current.")
 
+    def __init__(
+        self, shape: int | tuple[int, ...], tau_mem: Any = None, tau_syn: Any = None,
+        Idc: Any = None, V_peak: Any = None, V_reset: Any = None, **arguments: Any,
+    ):  # fmt: skip
+        given = dict(tau_mem=tau_mem, tau_syn=tau_syn, Idc=Idc, V_peak=V_peak, V_reset=V_reset)
+        super().__init__(shape, **given, **arguments)
+
+    __init__.__doc__ = AbstractNeuron.__init__.__doc__
+
     def derivative(self, y: dict[str, Array], at: NestedDict) -> dict[str, Array]:
         cosine = jnp.cos(y["vmem"]) ** 2
         drive = self.Idc + at["isyn"]

@@ -19,7 +19,7 @@ from .._sparse import SparseWeights
 from .._surrogate import AbstractSurrogate, as_surrogate, FastSigmoid, PiecewiseLinear
 from .._types import Key, NestedDict, PerNeuron, Shape
 from ..graph import Neurons, Wiring
-from .check import check_declaration, check_model
+from .check import check_declaration, check_model, check_start
 from .events import run_between_events, run_exactly
 from .fields import (
     noise_deviation,
@@ -287,6 +287,7 @@ class AbstractNeuron(AbstractModule):
 
     def __check_init__(self) -> None:
         check_declaration(type(self))
+        check_start(self)
 
     def run(
         self, input_data: Float[Array, "T N_in"], record: bool

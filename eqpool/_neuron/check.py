@@ -1,15 +1,18 @@
 """Whether a declaration makes sense: by names when a module is built, by shapes when it runs."""
 
 import functools as ft
+import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from .._attribute import fields, Parameter, State
-from .._errors import describe, listing, suggestion
+from .._errors import describe, is_concrete, listing, suggestion
+from .._solver import EventDriven
 from .._types import NestedDict
 from .equations import Equations, Start, states_of, without_weights
 
@@ -73,6 +76,40 @@ def _known(where: str, name: Any, names: set[str], kind: str) -> None:
         )
 
 
+_FOUND_FINITE: weakref.WeakSet[type] = weakref.WeakSet()
+
+
+def check_start(mod: Any) -> None:
+    """Raises where `derivative` is not finite at the start; of the first instance of each class.
+
+    **Raises:** `ValueError` that names class and state.
+    """
+    cls, leaves = type(mod), jax.tree.leaves(eqx.filter(mod, eqx.is_array))
+    if cls in _FOUND_FINITE or not all(map(is_concrete, leaves)):
+        return
+    if not all(bool(jnp.all(jnp.isfinite(x))) for x in states_of(mod).values()):
+        return
+    check_model(mod)
+    for name, slope in _slopes(without_weights(mod), states_of(mod)).items():
+        bad = np.flatnonzero(~np.isfinite(slope))
+        if bad.size:
+            raise ValueError(
+                f"{cls.__name__}.derivative returns {np.ravel(slope)[bad[0]]} for {name!r} "
+                f"(element {bad[0]}) at the state that the module starts from. Check the "
+                "equation, the values of the parameters and their units."
+            )
+    _FOUND_FINITE.add(cls)
+
+
+@eqx.filter_jit
+def _slopes(mod: Any, s: NestedDict) -> NestedDict:
+    exact = isinstance(mod.solver, EventDriven)
+    others = {name: x for name, x in s.items() if name not in mod.integrated}
+    active = None if mod.t_ref is None else jnp.ones(mod.spikes.shape, bool)
+    equations = Equations(mod, exact)
+    return equations(jnp.zeros_like(mod.dt), mod.coordinates(s, exact), Start(others, active))
+
+
 def check_model(mod: Any) -> None:
     """Raises where a method returns other names or shapes than declared; while tracing, for free.
 
@@ -82,7 +119,7 @@ def check_model(mod: Any) -> None:
     bare, s = without_weights(mod), states_of(mod)
     owner = type(mod).__name__
     spikes_in = jnp.zeros((mod.size_in,), mod.spikes.dtype)
-    exact = not hasattr(mod.solver, "step")
+    exact = isinstance(mod.solver, EventDriven)
     active = None if mod.t_ref is None else jnp.ones(mod.spikes.shape, bool)
 
     def returned(method: str, expected: NestedDict, function: Callable[[], Any]) -> Any:
@@ -113,7 +150,8 @@ def _check_returned(where: str, found: Any, expected: NestedDict) -> None:
                 f"{where} returns {name!r}, which is not declared; expected "
                 f"{listing(expected)}.{suggestion(str(name), expected)}"
             )
-    for name, x in expected.items():
+    for name in sorted(expected, key=_KEPT.__contains__):
+        x = expected[name]
         if name not in found:
             raise TypeError(
                 f"{where} does not return {name!r}; expected {listing(expected)}. Begin with what "

@@ -18,6 +18,7 @@ from .._attribute import (
 )
 from .._module import RANDOM
 from .._random import as_key, random_key
+from .._types import ShapeLike
 
 
 def parameter(
@@ -27,8 +28,9 @@ def parameter(
     doc: str = "",
     bounds: Interval | None = None,
     usual: Interval | None = None,
+    shape: ShapeLike | None = None,
 ) -> Any:
-    """Declares a parameter of each neuron, scalar or `(N,)`.
+    """Declares a parameter of each neuron.
 
     **Arguments:**
 
@@ -39,11 +41,12 @@ def parameter(
     - `bounds`: an [`eqpool.Interval`][] that it must lie in. Default: any finite value.
     - `usual`: an [`eqpool.Interval`][] of usual values, outside of which there is a warning about
         the unit. Default: none.
+    - `shape`: permitted shapes, as of [`eqpool.Parameter`][]. Default: `(N,)` or scalar.
     """
     return field(
         Parameter(
             family=family,
-            shape=[("N",), ()],
+            shape=[("N",), ()] if shape is None else shape,
             init_func=Full(value),
             unit=unit,
             bounds=bounds,
@@ -53,13 +56,21 @@ def parameter(
     )
 
 
-def time_constant(value: float, doc: str, usual: Interval = USUAL_TIME) -> Any:
+def time_constant(
+    value: float, doc: str, usual: Interval = USUAL_TIME, shape: ShapeLike | None = None
+) -> Any:
     """Declares a positive time constant, s, of the family `"taus"`."""
-    return parameter(value, "taus", "s", doc, POSITIVE, usual)
+    return parameter(value, "taus", "s", doc, POSITIVE, usual, shape)
 
 
-def state(value: float, unit: str = "", doc: str = "", bounds: Interval | None = None) -> Any:
-    """Declares a state of each neuron, `(N,)`.
+def state(
+    value: float,
+    unit: str = "",
+    doc: str = "",
+    bounds: Interval | None = None,
+    shape: ShapeLike = ("N",),
+) -> Any:
+    """Declares a state of each neuron.
 
     **Arguments:**
 
@@ -67,11 +78,12 @@ def state(value: float, unit: str = "", doc: str = "", bounds: Interval | None =
     - `unit`: its unit. Default: none.
     - `doc`: one line of documentation.
     - `bounds`: an [`eqpool.Interval`][] that it must lie in. Default: any finite value.
+    - `shape`: as of [`eqpool.State`][]. Default: `(N,)`.
     """
     return field(
         State(
             family="states",
-            shape=("N",),
+            shape=shape,
             init_func=Full(value),
             unit=unit,
             bounds=bounds,

@@ -1,0 +1,139 @@
+"""Wrong declarations and uses of neurons; as in `bad_input_cases.py`."""
+
+import jax.numpy as jnp
+from jaxtyping import Array
+
+import eqpool
+
+
+class Leaky(eqpool.AbstractNeuron):
+    """A declaration that is right, for others to spoil."""
+
+    integrated = ("vmem",)
+    decaying = {"isyn": "tau_syn"}
+    spiking = ("vmem", "threshold")
+
+    tau_mem: Array = eqpool.parameter(20e-3, "taus", "s")
+    tau_syn: Array = eqpool.parameter(5e-3, "taus", "s")
+    threshold: Array = eqpool.parameter(1.0, "thresholds")
+    vmem: Array = eqpool.state(0.0)
+    isyn: Array = eqpool.state(0.0)
+
+    def derivative(self, y, at):
+        return {"vmem": (at["isyn"] - y["vmem"]) / self.tau_mem}
+
+    def arrive(self, s, spikes_in):
+        return s | {"isyn": s["isyn"] + spikes_in}
+
+    def fire(self, s, spikes):
+        return s | {"vmem": jnp.where(spikes > 0, 0.0, s["vmem"])}
+
+
+def spoiled(**changes):
+    """Builds and runs `Leaky` with other class attributes or methods."""
+    return type("Spoiled", (Leaky,), {"__module__": __name__, **changes})(3)(jnp.ones((4, 3)))
+
+
+# name -> (what is done, the error, a pattern for its message)
+NEURON_CASES = {
+    "a parameter that a neuron lacks": (
+        lambda: eqpool.Izhikevich(3, v_paek=30.0),
+        TypeError,
+        r"Izhikevich has no parameter 'v_paek'. Did you mean 'v_peak'\?",
+    ),
+    "a state as an argument": (
+        lambda: eqpool.QIF(3, vmem=0.0),
+        TypeError,
+        r"QIF has no parameter 'vmem'",
+    ),
+    "integrated as a string": (
+        lambda: spoiled(integrated="vmem"),
+        TypeError,
+        r"Spoiled.integrated must be a tuple of names of states, as \('vmem',\); got str 'vmem'",
+    ),
+    "an integrated state that is not declared": (
+        lambda: spoiled(integrated=("vmem", "wmem")),
+        TypeError,
+        r"Spoiled.integrated: 'wmem' is no state of this class; it has 'isyn', 'vmem'",
+    ),
+    "a state that decays and is integrated": (
+        lambda: spoiled(decaying={"isyn": "tau_syn", "vmem": "tau_mem"}),
+        TypeError,
+        r"Spoiled.decaying: the state 'vmem' is in `integrated` too",
+    ),
+    "a time constant that is not declared": (
+        lambda: spoiled(decaying={"isyn": "tau_sin"}),
+        TypeError,
+        r"Spoiled.decaying\['isyn'\]: 'tau_sin' is no parameter .* Did you mean 'tau_syn'\?",
+    ),
+    "a threshold that is a state": (
+        lambda: spoiled(spiking=("vmem", "isyn")),
+        TypeError,
+        r"Spoiled.spiking: 'isyn' is a state; a threshold is a parameter.*`distance`",
+    ),
+    "no threshold": (
+        lambda: spoiled(spiking=("vmem",)),
+        TypeError,
+        r"Spoiled.spiking must name a state and its threshold, as \('vmem', 'threshold'\)",
+    ),
+    "a derivative of what is not declared": (
+        lambda: spoiled(derivative=lambda self, y, at: {"vmem": y["vmem"], "w": y["vmem"]}),
+        TypeError,
+        r"Spoiled.derivative returns 'w', which is not declared; expected 'vmem'",
+    ),
+    "a derivative that forgets a state": (
+        lambda: spoiled(derivative=lambda self, y, at: {}),
+        TypeError,
+        r"Spoiled.derivative does not return 'vmem'",
+    ),
+    "a derivative that is no dictionary": (
+        lambda: spoiled(derivative=lambda self, y, at: -y["vmem"]),
+        TypeError,
+        r"Spoiled.derivative must return a dictionary by name of state",
+    ),
+    "a derivative of another shape": (
+        lambda: spoiled(derivative=lambda self, y, at: {"vmem": y["vmem"].sum()}),
+        ValueError,
+        r"Spoiled.derivative returns 'vmem' as float32\[\]; expected shape \(3,\)",
+    ),
+    "a derivative that is not a number": (
+        lambda: spoiled(derivative=lambda self, y, at: {"vmem": y["vmem"] / y["vmem"]}),
+        ValueError,
+        r"Spoiled.derivative returns nan for 'vmem' \(element 0\) at the state that the module",
+    ),
+    "a spike that returns what is not declared": (
+        lambda: spoiled(fire=lambda self, s, spikes: s | {"wmem": spikes}),
+        TypeError,
+        r"Spoiled.fire returns 'wmem', which is not declared; .* Did you mean 'vmem'\?",
+    ),
+    "a spike that forgets a state": (
+        lambda: spoiled(fire=lambda self, s, spikes: {"vmem": s["vmem"]}),
+        TypeError,
+        r"Spoiled.fire does not return 'isyn'.*Begin with what came in, as `return s \| ",
+    ),
+    "arriving spikes that change a shape": (
+        lambda: spoiled(arrive=lambda self, s, x: s | {"isyn": s["isyn"][None]}),
+        ValueError,
+        r"Spoiled.arrive returns 'isyn' as float32\[1,3\]; expected shape \(3,\)",
+    ),
+    "a state of another dtype": (
+        lambda: spoiled(fire=lambda self, s, spikes: s | {"vmem": spikes > 0}),
+        TypeError,
+        r"Spoiled.fire returns 'vmem' as bool\[3\]; expected float32, the dtype of the run",
+    ),
+    "noise between events": (
+        lambda: eqpool.EIF(2, noise_std=1e-3, solver=eqpool.EventDriven())(jnp.ones((3, 2))),
+        Exception,
+        r"EIF: EventDriven integrates equations without noise; set noise_std = 0",
+    ),
+    "a slope per ampere": (
+        lambda: eqpool.Izhikevich(2, surrogate=eqpool.PiecewiseLinear()),
+        ValueError,
+        r"Izhikevich: PiecewiseLinear has a slope per ampere .* only DynapSim has",
+    ),
+    "a solver by its name": (
+        lambda: eqpool.HodgkinHuxley(2, solver="euler"),
+        TypeError,
+        r"solver must be an object: eqpool.ForwardEuler\(\)",
+    ),
+}
