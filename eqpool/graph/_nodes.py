@@ -188,6 +188,9 @@ class LIFNeurons(AbstractNeurons):
     noise_std: Any = None
     max_spikes_per_dt: Any = None
     dt: Any = None
+    t_ref: Any = None
+    solver: Any = None
+    surrogate: Any = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -206,6 +209,7 @@ class AdExNeurons(AbstractNeurons):
     tau_w: Any = None
     tau_syn: Any = None
     t_ref: Any = None
+    noise_std: Any = None
     Idc: Any = None
     Iscale: Any = None
     dt: Any = None

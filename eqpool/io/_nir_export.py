@@ -9,7 +9,7 @@ from .._errors import describe, extra, is_concrete
 from .._models import Threshold
 from .._models.instant import identity
 from .._module import AbstractModule
-from .._solver import ForwardEuler
+from .._solver import ForwardEuler, RockpoolEuler
 from .._sparse import SparseWeights
 from ..graph import (
     AliasConnection,
@@ -143,6 +143,12 @@ def _dense(weights: Any) -> np.ndarray:
 def _cuba_lif(nir: Any, name: str, node: LIFNeurons) -> Any:
     _no_noise(name, node)
     n = node.size_out
+    if node.t_ref is not None or not isinstance(node.solver, RockpoolEuler | None):
+        raise ValueError(
+            f"NIR has no node for {name!r}, {node}: its LIF neurons have no refractory period, and "
+            "what is written is the discretisation of eqpool.RockpoolEuler. Leave out t_ref and "
+            "solver."
+        )
     if node.size_in != n:
         raise ValueError(
             f"NIR has no node for {name!r}, {node}: its neurons have one synapse each, these "
