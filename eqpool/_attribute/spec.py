@@ -161,9 +161,12 @@ def field(attribute: AbstractAttribute, **kwargs: Any) -> Any:
 
 
 def declared(cls: type) -> dict[str, AbstractAttribute]:
-    """The attributes that a dataclass declares, by field name, families filled in."""
-    found = {}
-    for entry in dataclasses.fields(cls):
+    """The attributes that a dataclass declares, by field name, families filled in.
+
+    Its own come before those that it inherits.
+    """
+    found, own = {}, vars(cls).get("__annotations__", {})
+    for entry in sorted(dataclasses.fields(cls), key=lambda entry: entry.name not in own):
         if _METADATA in entry.metadata:
             attribute = without_constant(entry.metadata[_METADATA], f"{cls.__name__}.{entry.name}")
             attribute = dataclasses.replace(attribute, family=attribute.family or entry.name)

@@ -79,7 +79,7 @@ class LIFJax(AbstractNeuron):
     )
 
     w_rec: Float[Array, "N N_in"] | SparseWeights | None = recurrent_weights(
-        uniform_sqrt, "Recurrent weight from neuron to synapse"
+        uniform_sqrt, "Recurrent weight from neuron to synapse", ("N", "N_in")
     )
     tau_mem: PerNeuron = time_constant(20e-3, "Time constant of the membrane.")
     tau_syn: PerSynapse = time_constant(
@@ -189,8 +189,11 @@ class LIFJax(AbstractNeuron):
         return s | {"vmem": s["vmem"] - spikes * self.threshold}
 
     def rockpool_step(
-        self, s: dict[str, Array], noise: Array | None
+        self, s: dict[str, Array], arriving: tuple[Array, Array | None], noise: Array | None
     ) -> tuple[dict[str, Array], Array]:
+        # In Rockpool's order, which counts where spikes are a matter of the last digit.
+        for some in arriving:
+            s = s if some is None else self.arrive(s, some)
         isyn = s["isyn"] * physics.dpi_decay(self.dt, self.tau_syn)
         drive = self.bias if noise is None else self.bias + noise
         vmem = physics.dpi_decay(self.dt, self.tau_mem) * s["vmem"] + isyn.sum(1) + drive

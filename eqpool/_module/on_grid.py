@@ -10,7 +10,8 @@ def run_on_grid(module: Any, events: Events, num_steps: int | None) -> tuple[Eve
     """`run` over the raster of `events`, and the events of its output."""
     if num_steps is None:
         solver = getattr(module, "solver", None)
-        how = f" with {type(solver).__name__}" if solver is not None else ""
+        kind = type(solver).__name__
+        how = "" if solver is None or kind == "RockpoolEuler" else f" with {kind}"
         raise ValueError(
             f"{module.full_name}{how} runs on a time grid: duration must be a whole number of its "
             "dt, the same for all modules; inside `jit`, where dt is not known, give num_steps."

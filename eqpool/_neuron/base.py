@@ -190,7 +190,7 @@ class AbstractNeuron(AbstractModule):
         return self.surrogate.spikes(u)
 
     def rockpool_step(
-        self, s: States, noise: Float[Array, " N"] | None
+        self, s: States, arriving: tuple[Array, Array | None], noise: Float[Array, " N"] | None
     ) -> tuple[States, Float[Array, " N"]] | None:
         """All states, and `distance`, after a step of [`eqpool.RockpoolEuler`][].
 
@@ -198,10 +198,12 @@ class AbstractNeuron(AbstractModule):
 
         **Arguments:**
 
-        - `s`: all states, after spikes have arrived.
+        - `s`: all states, before spikes have arrived.
+        - `arriving`: what input brings and what recurrent spikes bring, or `None` without
+            recurrence. Only their sum may count, in whatever order it is taken.
         - `noise`: what noise adds to the membrane in this step, or `None`.
         """
-        del s, noise
+        del s, arriving, noise
         return None
 
     def starting(self) -> States:

@@ -102,13 +102,15 @@ def scale(value: float, unit: str, doc: str) -> Any:
 
 
 def recurrent_weights(
-    init_func: Callable[..., Any] = kaiming, doc: str = "Recurrent weight from neuron i to neuron j"
+    init_func: Callable[..., Any] = kaiming,
+    doc: str = "Recurrent weight from neuron i to neuron j",
+    shape: ShapeLike = ("N", "N"),
 ) -> Any:
     """Declares `w_rec`, dense or sparse."""
     return field(
         Parameter(
             family="weights",
-            shape=("N", "N_in"),
+            shape=shape,
             permit_reshape=False,
             init_func=init_func,
             sparse=True,

@@ -30,7 +30,7 @@ def run_steps(
     """Spikes, new state and record of an `AbstractNeuron` over its time grid."""
     noise, key = None, {}
     if mod.noise_std is not None:
-        silence = jnp.zeros((len(input_data), mod.size_out), input_data.dtype)
+        silence = jnp.zeros((input_data.shape[0], mod.size_out), input_data.dtype)
         noise, rng_key = add_noise(silence, mod.noise_std, mod.dt, mod.rng_key)
         key = {"rng_key": rng_key}
     bare = eqx.tree_at(
@@ -56,22 +56,25 @@ class Grid(AbstractGrid):
     noise: Float[Array, "T N"] | None
     record: bool = eqx.field(static=True)
 
-    def advance(self, s: NestedDict, spikes_in: Array, noise: Array | None) -> NestedDict:
+    def advance(
+        self, s: NestedDict, spikes_in: Array, irec: Array | None, noise: Array | None
+    ) -> NestedDict:
         """One step: what arrives, the equations over the interval, spikes at its end."""
-        mod, dt = self.mod, self.mod.dt
-        before = s
-        s = mod.arrive(s, spikes_in)
+        mod, dt, before = self.mod, self.mod.dt, s
         active, steps = None, jnp.zeros(())
         if mod.t_ref is not None:
             steps = physics.steps_left(s["timer_ref"], dt)
             active = steps <= 0.0
-        own = mod.rockpool_step(s, noise) if isinstance(mod.solver, RockpoolEuler) else None
+        own = None
+        if isinstance(mod.solver, RockpoolEuler):
+            own = mod.rockpool_step(s, (spikes_in, irec), noise)
         if own is None:
+            s = mod.arrive(s, spikes_in if irec is None else spikes_in + irec)
             s, u = self._integrated(s, active, noise)
         else:
-            membrane, held, (s, u) = mod.spiking[0], s, own
+            membrane, (s, u) = mod.spiking[0], own
             if active is not None and mod.resets:
-                s = s | {membrane: jnp.where(active, s[membrane], held[membrane])}
+                s = s | {membrane: jnp.where(active, s[membrane], before[membrane])}
         spikes = mod.count(u, s)
         if active is not None:
             spikes = jnp.where(active, spikes, 0.0)
@@ -114,10 +117,10 @@ class Grid(AbstractGrid):
         one = eqx.tree_at(lambda g: g.noise, self, None, is_leaf=lambda x: x is None)
 
         def step(s: NestedDict, now: tuple[Array, Array | None]) -> tuple[NestedDict, Any]:
-            spikes_in, noise = now
+            (spikes_in, noise), irec = now, None
             if weights is not None:
-                spikes_in = spikes_in + arriving(s["spikes"], weights, spikes_in.shape)
-            s = advance(one, s, spikes_in, noise)
+                irec = arriving(s["spikes"], weights, spikes_in.shape)
+            s = advance(one, s, spikes_in, irec, noise)
             return s, (s["spikes"], _recorded(s) if self.record else {})
 
         end, (spikes, recorded) = scan_steps(step, start, (drive, self.noise))

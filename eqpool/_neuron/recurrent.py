@@ -100,7 +100,7 @@ def all_arriving(
 ) -> Float[Array, "T ..."]:
     """The same of all steps, each by itself; zeros in a feed-forward layer."""
     if weights is None:
-        return jnp.zeros((len(emitted), *shape), emitted.dtype)
+        return jnp.zeros((emitted.shape[0], *shape), emitted.dtype)
     if isinstance(weights, Array) and weights.ndim == 2:
         return stepwise_product(emitted, weights)
     return scan_steps(lambda _, now: (None, arriving(now, weights, shape)), None, emitted)[1]

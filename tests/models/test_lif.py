@@ -126,5 +126,5 @@ def test_events():
     assert spikes.sum() > 0
     assert_same_bits(out.raster(1e-3, 13)[1:], spikes)
     jax.tree.map(assert_same_bits, state, expected)
-    with pytest.raises(ValueError, match="LIFJax with RockpoolEuler runs on a time grid: duration"):
+    with pytest.raises(ValueError, match="LIFJax runs on a time grid: duration must be a whole"):
         mod.evolve_events(events, 11.5e-3)
