@@ -3,24 +3,21 @@
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
 from .. import physics
 from .._attribute import NON_NEGATIVE, Parameter, POSITIVE, USUAL_SLOW_TIME, USUAL_TIME
-from .._errors import is_concrete
 from .._neuron import AbstractNeuron, parameter, scale, state, time_constant
 from .._types import NestedDict, PerNeuron
 from ..graph import AdExNeurons
-
-
-TOP = 40.0
-"""Nats above `V_T` where every spike has happened: infinity is e^-40 of a time constant away, and
-e^40 is well inside the range of float32."""
-
-STEEP = 14.0
-"""Nats above `V_T` from where a membrane goes to infinity at a pace that no longer changes: the
-time left is 1e-6 of a time constant, and known to 1e-5 of itself."""
+from .exponential import (
+    check_order,
+    membrane_coordinate,
+    membrane_potential,
+    STEEP,
+    TOP,
+    up_to,
+)
 
 
 class AdExLIF(AbstractNeuron):
@@ -113,22 +110,31 @@ class AdExLIF(AbstractNeuron):
     def arrive(self, s: dict[str, Array], spikes_in: Array) -> dict[str, Array]:
         return s | {"isyn": s["isyn"] + self.Iscale * spikes_in}
 
-    def derivative(self, y: dict[str, Array], at: NestedDict) -> dict[str, Array]:
-        unit = self.g_L * self.Delta_T
-        drive = (self.Idc + at["isyn"]) / unit
-        return self.exact_slopes(y, at, drive) if at["exact"] else self.slopes(y, drive)
+    def constants(self) -> NestedDict:
+        peak = jnp.minimum(self._nats("V_peak"), TOP)
+        return dict(
+            u_peak=peak,
+            y_peak=physics.adex_coordinate(peak),
+            unit=self.g_L * self.Delta_T,
+            tau_m=self.C / self.g_L,
+            rest=self._nats("E_L"),
+            coupling=self.a / self.g_L,
+            u_reset=self._nats("V_reset"),
+        )
 
-    def slopes(self, y: dict[str, Array], drive: Array) -> dict[str, Array]:
+    def derivative(self, y: dict[str, Array], at: NestedDict) -> dict[str, Array]:
+        drive = (self.Idc + at["isyn"]) / at["unit"]
+        return self.exact_slopes(y, at, drive) if at["exact"] else self.slopes(y, at, drive)
+
+    def slopes(self, y: dict[str, Array], at: NestedDict, drive: Array) -> dict[str, Array]:
         """On a grid. Beyond `V_peak` the membrane is about to be reset: its slope stays what it is
         there, and the adaptation sees the reset."""
-        rest, coupling, tau_m = self._constants()
-        peak, w = self._at("V_peak"), y["iadapt"]
-        membrane = jnp.minimum(y["vmem"], physics.adex_coordinate(peak))
-        u = jnp.where(y["vmem"] < physics.adex_coordinate(peak), physics.adex_distance(membrane),
-                      self._at("V_reset"))  # fmt: skip
+        membrane, w = jnp.minimum(y["vmem"], at["y_peak"]), y["iadapt"]
+        u = physics.adex_distance(membrane)
+        u = jnp.where(y["vmem"] < at["y_peak"], u, at["u_reset"])
         return {
-            "vmem": physics.adex_membrane(membrane, w, drive, rest, tau_m),
-            "iadapt": physics.adex_adaptation(u, w, rest, coupling, self.tau_w),
+            "vmem": physics.adex_membrane(membrane, w, drive, at["rest"], at["tau_m"]),
+            "iadapt": physics.adex_adaptation(u, w, at["rest"], at["coupling"], self.tau_w),
         }
 
     def exact_slopes(self, y: dict[str, Array], at: NestedDict, drive: Array) -> dict[str, Array]:
@@ -137,9 +143,9 @@ class AdExLIF(AbstractNeuron):
         The adaptation is without what the upstroke of a spike has added to it: towards the spike
         its slope goes to infinity, slowly, but too fast for the derivative of a step.
         """
-        rest, coupling, tau_m = self._constants()
-        membrane = up_to(TOP, y["vmem"])
-        w, steep = y["iadapt"] + self._upstroke(membrane), up_to(STEEP, y["vmem"])
+        rest, coupling, tau_m = at["rest"], at["coupling"], at["tau_m"]
+        membrane, steep = up_to(TOP, y["vmem"]), up_to(STEEP, y["vmem"])
+        w = y["iadapt"] + self._upstroke(membrane, at)
         moving = physics.adex_smooth_adaptation(membrane, w, drive, rest, coupling, self.tau_w)
         if at["active"] is not None:
             u = physics.adex_distance(membrane)
@@ -155,21 +161,16 @@ class AdExLIF(AbstractNeuron):
         }
 
     def distance(self, y: dict[str, Array], at: NestedDict) -> Array:
-        return y["vmem"] - physics.adex_coordinate(self._at("V_peak"))
+        return y["vmem"] - at["y_peak"]
 
-    def coordinates(self, s: dict[str, Array], exact: bool) -> dict[str, Array]:
-        u, peak = (s["vmem"] - self.V_T) / self.Delta_T, self._at("V_peak")
-        # Beyond the peak in nats, so that a run may start there.
-        y = physics.adex_coordinate(jnp.minimum(u, peak))
-        w = s["iadapt"] / (self.g_L * self.Delta_T)
-        w = w - self._upstroke(y) if exact else w
-        return {"vmem": y + jnp.maximum(u - peak, 0.0), "iadapt": w}
+    def coordinates(self, s: dict[str, Array], at: NestedDict) -> dict[str, Array]:
+        y = membrane_coordinate(self, s["vmem"], at)
+        w = s["iadapt"] / at["unit"]
+        return {"vmem": y, "iadapt": w - self._upstroke(y, at) if at["exact"] else w}
 
-    def from_coordinates(self, y: dict[str, Array], exact: bool) -> dict[str, Array]:
-        membrane = jnp.minimum(y["vmem"], physics.adex_coordinate(self._at("V_peak")))
-        w = y["iadapt"] + self._upstroke(membrane) if exact else y["iadapt"]
-        vmem = self.V_T + self.Delta_T * physics.adex_distance(membrane)
-        return {"vmem": vmem, "iadapt": self.g_L * self.Delta_T * w}
+    def from_coordinates(self, y: dict[str, Array], at: NestedDict) -> dict[str, Array]:
+        w = y["iadapt"] + self._upstroke(y["vmem"], at) if at["exact"] else y["iadapt"]
+        return {"vmem": membrane_potential(self, y["vmem"]), "iadapt": at["unit"] * w}
 
     def first_step(self) -> Array:
         return 0.1 * jnp.min(self.C / self.g_L)
@@ -184,33 +185,11 @@ class AdExLIF(AbstractNeuron):
         left = left if at["active"] is None else jnp.where(at["active"], left, jnp.inf)
         return 0.5 * jnp.min(self.C / self.g_L * left)
 
-    def _at(self, name: str) -> Array:
-        """A potential in nats above `V_T`; a peak no higher than `TOP`."""
-        return jnp.minimum((getattr(self, name) - self.V_T) / self.Delta_T, TOP)
+    def _nats(self, name: str) -> Array:
+        """A potential in nats above `V_T`."""
+        return (getattr(self, name) - self.V_T) / self.Delta_T
 
-    def _constants(self) -> tuple[Array, Array, Array]:
-        return self._at("E_L"), self.a / self.g_L, self.C / self.g_L
-
-    def _upstroke(self, y: Array) -> Array:
+    def _upstroke(self, y: Array, at: NestedDict) -> Array:
         """What it has added to the adaptation."""
-        _, coupling, tau_m = self._constants()
-        return coupling * tau_m / self.tau_w * physics.adex_upstroke(up_to(TOP, y))
-
-
-def up_to(u: float, y: Float[Array, " N"]) -> Float[Array, " N"]:
-    return jnp.minimum(y, physics.adex_coordinate(jnp.asarray(u, y.dtype)))
-
-
-def check_order(mod: Any, name: str, why: str) -> None:
-    """Raises `ValueError` unless `V_peak` is above the named potential; where values are known."""
-    low, high = getattr(mod, name), mod.V_peak
-    if not (is_concrete(low) and is_concrete(high)):
-        return
-    lows, highs = np.broadcast_arrays(np.ravel(low), np.ravel(high))
-    bad = np.flatnonzero(~(lows < highs))
-    if bad.size:
-        i = int(bad[0])
-        raise ValueError(
-            f"{type(mod).__name__}.V_peak: must be above {name}, since {why}; got V_peak = "
-            f"{highs[i]:g} V and {name} = {lows[i]:g} V (element {i})."
-        )
+        share = at["coupling"] * at["tau_m"] / self.tau_w
+        return share * physics.adex_upstroke(up_to(TOP, y))

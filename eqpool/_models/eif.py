@@ -9,7 +9,14 @@ from .. import physics
 from .._attribute import POSITIVE
 from .._neuron import AbstractNeuron, parameter, scale, state, time_constant
 from .._types import NestedDict, PerNeuron
-from .adex import check_order, STEEP, TOP, up_to
+from .exponential import (
+    check_order,
+    membrane_coordinate,
+    membrane_potential,
+    STEEP,
+    TOP,
+    up_to,
+)
 
 
 class EIF(AbstractNeuron):
@@ -78,12 +85,21 @@ class EIF(AbstractNeuron):
     def starting(self) -> dict[str, Array]:
         return {"vmem": self.E_L}
 
+    def constants(self) -> NestedDict:
+        peak = jnp.minimum((self.V_peak - self.V_T) / self.Delta_T, TOP)
+        return dict(
+            u_peak=peak,
+            unit=self.g_L * self.Delta_T,
+            tau_m=self.C / self.g_L,
+            rest=(self.E_L - self.V_T) / self.Delta_T,
+            y_peak=physics.adex_coordinate(peak),
+        )
+
     def derivative(self, y: dict[str, Array], at: NestedDict) -> dict[str, Array]:
-        drive = (self.Idc + at["isyn"]) / (self.g_L * self.Delta_T)
-        rest, none = (self.E_L - self.V_T) / self.Delta_T, jnp.zeros_like(drive)
+        drive = (self.Idc + at["isyn"]) / at["unit"]
         # Beyond the peak its slope no longer changes.
-        membrane = up_to(STEEP, y["vmem"])
-        slope = physics.adex_membrane(membrane, none, drive, rest, self.C / self.g_L)
+        membrane, none = up_to(STEEP, y["vmem"]), jnp.zeros_like(drive)
+        slope = physics.adex_membrane(membrane, none, drive, at["rest"], at["tau_m"])
         return {"vmem": slope}
 
     def arrive(self, s: dict[str, Array], spikes_in: Array) -> dict[str, Array]:
@@ -93,17 +109,13 @@ class EIF(AbstractNeuron):
         return s | {"vmem": jnp.where(spikes > 0.0, self.V_reset, s["vmem"])}
 
     def distance(self, y: dict[str, Array], at: NestedDict) -> Array:
-        return y["vmem"] - physics.adex_coordinate(self._peak())
+        return y["vmem"] - at["y_peak"]
 
-    def coordinates(self, s: dict[str, Array], exact: bool) -> dict[str, Array]:
-        u, peak = (s["vmem"] - self.V_T) / self.Delta_T, self._peak()
-        # Beyond the peak in nats, so that a run may start there.
-        y = physics.adex_coordinate(jnp.minimum(u, peak)) + jnp.maximum(u - peak, 0.0)
-        return {"vmem": y}
+    def coordinates(self, s: dict[str, Array], at: NestedDict) -> dict[str, Array]:
+        return {"vmem": membrane_coordinate(self, s["vmem"], at)}
 
-    def from_coordinates(self, y: dict[str, Array], exact: bool) -> dict[str, Array]:
-        membrane = jnp.minimum(y["vmem"], physics.adex_coordinate(self._peak()))
-        return {"vmem": self.V_T + self.Delta_T * physics.adex_distance(membrane)}
+    def from_coordinates(self, y: dict[str, Array], at: NestedDict) -> dict[str, Array]:
+        return {"vmem": membrane_potential(self, y["vmem"])}
 
     def first_step(self) -> Array:
         return 0.1 * jnp.min(self.C / self.g_L)
@@ -112,6 +124,3 @@ class EIF(AbstractNeuron):
         left = jnp.exp(-physics.adex_distance(up_to(STEEP, y["vmem"])))
         left = left if at["active"] is None else jnp.where(at["active"], left, jnp.inf)
         return 0.5 * jnp.min(self.C / self.g_L * left)
-
-    def _peak(self) -> Array:
-        return jnp.minimum((self.V_peak - self.V_T) / self.Delta_T, TOP)

@@ -79,10 +79,10 @@ class QIF(AbstractNeuron):
     def distance(self, y: dict[str, Array], at: NestedDict) -> Array:
         return y["vmem"] - jnp.arctan(self.V_peak)
 
-    def coordinates(self, s: dict[str, Array], exact: bool) -> dict[str, Array]:
+    def coordinates(self, s: dict[str, Array], at: NestedDict) -> dict[str, Array]:
         return {"vmem": jnp.arctan(s["vmem"])}
 
-    def from_coordinates(self, y: dict[str, Array], exact: bool) -> dict[str, Array]:
+    def from_coordinates(self, y: dict[str, Array], at: NestedDict) -> dict[str, Array]:
         # Beyond the peak it is about to be reset.
         return {"vmem": jnp.tan(jnp.minimum(y["vmem"], jnp.arctan(self.V_peak)))}
 

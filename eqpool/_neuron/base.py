@@ -119,9 +119,9 @@ class AbstractNeuron(AbstractModule):
         **Arguments:**
 
         - `y`: the integrated states, in their coordinates.
-        - `at`: all other states at that moment, decaying ones decayed; `"active"`, which
-            neurons are not refractory, or `None` without a refractory period (the membrane of the
-            others is held by itself); and `"exact"`, whether for `EventDriven`.
+        - `at`: all other states at that moment, decaying ones decayed; `constants`; `"active"`,
+            which neurons are not refractory, or `None` without a refractory period (the membrane
+            of the others is held by itself); and `"exact"`, whether for `EventDriven`.
         """
 
     @abc.abstractmethod
@@ -149,21 +149,28 @@ class AbstractNeuron(AbstractModule):
 
     # What a model may say besides
 
-    def coordinates(self, s: States, exact: bool) -> States:
+    def constants(self) -> NestedDict:
+        """What the equations need of the parameters alone, by name: part of `at`. Default: nothing.
+
+        It is computed once for each run, and not in every step and its derivative.
+        """
+        return {}
+
+    def coordinates(self, s: States, at: NestedDict) -> States:
         """The integrated states as solvers integrate them. Default: as they are.
 
         **Arguments:**
 
         - `s`: the integrated states, and perhaps more.
-        - `exact`: whether for `EventDriven`, whose derivatives want a membrane that stays smooth
-            where it goes to infinity.
+        - `at`: `constants`; and `"exact"`, whether for `EventDriven`, whose derivatives want a
+            membrane that stays smooth where it goes to infinity.
         """
-        del exact
+        del at
         return {name: s[name] for name in self.integrated}
 
-    def from_coordinates(self, y: States, exact: bool) -> States:
+    def from_coordinates(self, y: States, at: NestedDict) -> States:
         """The inverse of `coordinates`."""
-        del exact
+        del at
         return y
 
     def distance(self, y: States, at: NestedDict) -> Float[Array, " N"]:

@@ -107,7 +107,7 @@ def _slopes(mod: Any, s: NestedDict) -> NestedDict:
     others = {name: x for name, x in s.items() if name not in mod.integrated}
     active = None if mod.t_ref is None else jnp.ones(mod.spikes.shape, bool)
     equations = Equations(mod, exact)
-    return equations(jnp.zeros_like(mod.dt), mod.coordinates(s, exact), Start(others, active))
+    return equations(jnp.zeros_like(mod.dt), equations.coordinates(s), Start(others, active))
 
 
 def check_model(mod: Any) -> None:
@@ -130,10 +130,11 @@ def check_model(mod: Any) -> None:
     returned("arrive", s, lambda: bare.arrive(s, spikes_in))
     returned("fire", s, lambda: bare.fire(s, mod.spikes))
     y = {name: s[name] for name in mod.integrated}
-    y = returned("coordinates", y, lambda: bare.coordinates(s, exact))
-    returned("from_coordinates", y, lambda: bare.from_coordinates(y, exact))
+    equations = Equations(mod, exact)
+    y = returned("coordinates", y, lambda: equations.coordinates(s))
+    returned("from_coordinates", y, lambda: equations.from_coordinates(y))
     others = {name: x for name, x in s.items() if name not in mod.integrated}
-    at = Equations(bare, exact).at(jnp.zeros_like(mod.dt), Start(others, active))
+    at = equations.at(jnp.zeros_like(mod.dt), Start(others, active))
     returned("derivative", y, lambda: bare.derivative(y, at))
     distance = {"the distance": mod.spikes}
     returned("distance", distance, lambda: {"the distance": bare.distance(y, at)})

@@ -33,7 +33,16 @@ class Equations(eqx.Module):
     """A model's vector field as diffrax takes it: a module, so that adjoints see what is in it."""
 
     mod: Any
-    exact: bool = eqx.field(static=True, default=False)
+    constants: NestedDict
+    exact: bool = eqx.field(static=True)
+
+    def __init__(self, mod: Any, exact: bool = False):
+        """**Arguments:**
+
+        - `mod`: an `AbstractNeuron`.
+        - `exact`: whether for `EventDriven`.
+        """
+        self.mod, self.constants, self.exact = without_weights(mod), mod.constants(), exact
 
     def __call__(self, t: Any, y: NestedDict, start: Start) -> NestedDict:
         mod, membrane = self.mod, self.mod.spiking[0]
@@ -46,7 +55,19 @@ class Equations(eqx.Module):
 
     def at(self, t: Any, start: Start) -> NestedDict:
         """All but the integrated states `t` after the start."""
-        return self.later(start.others, t) | {"active": start.active, "exact": self.exact}
+        return self.moment(self.later(start.others, t), start.active)
+
+    def moment(self, others: NestedDict, active: Array | None) -> NestedDict:
+        """What a model's methods take as `at`, of states at that moment."""
+        return others | self.constants | {"active": active, "exact": self.exact}
+
+    def coordinates(self, s: NestedDict) -> NestedDict:
+        """The integrated states as solvers take them."""
+        return self.mod.coordinates(s, self.constants | {"exact": self.exact})
+
+    def from_coordinates(self, y: NestedDict) -> NestedDict:
+        """The inverse of `coordinates`."""
+        return self.mod.from_coordinates(y, self.constants | {"exact": self.exact})
 
     def later(self, others: NestedDict, t: Any) -> NestedDict:
         """States that decay, decayed."""
@@ -58,10 +79,9 @@ class Equations(eqx.Module):
 
     def _noisy(self, y: NestedDict, slope: NestedDict, noise: Array) -> NestedDict:
         """The membrane's slope with noise in the unit of its state, whatever its coordinate."""
-        mod, membrane = self.mod, self.mod.spiking[0]
-        s = mod.from_coordinates(y, self.exact)
+        membrane, s = self.mod.spiking[0], self.from_coordinates(y)
         kick = {name: noise if name == membrane else jnp.zeros_like(x) for name, x in s.items()}
-        _, added = jax.jvp(lambda s: mod.coordinates(s, self.exact), (s,), (kick,))
+        _, added = jax.jvp(self.coordinates, (s,), (kick,))
         return {membrane: slope[membrane] + added[membrane]}
 
 

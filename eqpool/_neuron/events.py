@@ -10,7 +10,7 @@ from .._event_driven import AbstractFlow, exact_events, exact_raster, Neurons
 from .._events import Events
 from .._sparse import as_factor
 from .._types import NestedDict
-from .equations import Equations, names_of_states, Start, states_of, without_weights
+from .equations import Equations, names_of_states, Start, states_of
 
 
 def run_exactly(
@@ -97,10 +97,11 @@ class Flow(AbstractFlow):
         arriving: Float[Array, " N_in"],
     ) -> Neurons:
         mod, (others, *armed) = self.mod, now.currents
-        before = mod.from_coordinates(self.by_name(y), True) | self.equations.later(others, elapsed)
+        equations = self.equations
+        before = equations.from_coordinates(self.by_name(y)) | equations.later(others, elapsed)
         spikes = fired.astype(y.dtype)
         after = mod.fire(mod.arrive(before, arriving), spikes)
-        new, old = (self.stacked(mod.coordinates(s, True)) for s in (after, before))
+        new, old = (self.stacked(equations.coordinates(s)) for s in (after, before))
         # What stays is not rounded to other coordinates and back; what is reset forgets where it
         # was, which may be beyond the threshold.
         new = jnp.where(fired, new, y + (new - old))
@@ -111,7 +112,7 @@ class Flow(AbstractFlow):
         return Neurons(t, new, ({name: after[name] for name in others}, *armed), ready)
 
     def named(self, now: Neurons) -> NestedDict:
-        return self.mod.from_coordinates(self.by_name(now.y), True) | now.currents[0]
+        return self.equations.from_coordinates(self.by_name(now.y)) | now.currents[0]
 
     def by_name(self, y: Float[Array, "R N"]) -> NestedDict:
         """Integrated states as a model knows them."""
@@ -131,10 +132,10 @@ def _beginning(mod: Any) -> tuple[Flow, Neurons]:
     if mod.w_rec is not None:
         # Spikes of the step before, on a grid, arrive now.
         s = mod.arrive(s, mod.spikes @ as_factor(mod.w_rec))
-    flow = Flow(Equations(without_weights(mod), exact=True))
+    flow = Flow(Equations(mod, exact=True))
     given = {"spikes", "timer_ref", *mod.integrated}
     others = {name: s[name] for name in names_of_states(mod) if name not in given}
-    y = flow.stacked(mod.coordinates(s, True))
+    y = flow.stacked(flow.equations.coordinates(s))
     if mod.noise_std is not None:
         y = eqx.error_if(
             y,

@@ -12,7 +12,7 @@ from .._module import with_dtype
 from .._scan import scan_steps
 from .._solver import RockpoolEuler
 from .._types import NestedDict
-from .equations import Equations, Start, states_of, without_weights
+from .equations import Equations, Start, states_of
 from .noise import add_noise
 from .recurrent import (
     AbstractGrid,
@@ -33,16 +33,16 @@ def run_steps(
         silence = jnp.zeros((input_data.shape[0], mod.size_out), input_data.dtype)
         noise, rng_key = add_noise(silence, mod.noise_std, mod.dt, mod.rng_key)
         key = {"rng_key": rng_key}
-    bare = eqx.tree_at(
+    cast = eqx.tree_at(
         lambda m: m.surrogate,
-        without_weights(mod),
+        mod,
         with_dtype(mod.surrogate, input_data.dtype),
         is_leaf=lambda x: x is None,
     )
     decay = {
         name: physics.dpi_decay(mod.dt, getattr(mod, tau)) for name, tau in mod.decaying.items()
     }
-    grid = Grid(bare, decay, noise, record)
+    grid = Grid(Equations(cast), decay, noise, record)
     weights, start = as_weights(mod.w_rec), states_of(mod)
     end, spikes, recorded = run_recurrent(grid, weights, start, input_data, mod.solver.forward_mode)
     return spikes, end | key, recorded
@@ -51,7 +51,7 @@ def run_steps(
 class Grid(AbstractGrid):
     """What all steps share."""
 
-    mod: Any
+    equations: Equations
     decay: NestedDict
     noise: Float[Array, "T N"] | None
     record: bool = eqx.field(static=True)
@@ -60,7 +60,8 @@ class Grid(AbstractGrid):
         self, s: NestedDict, spikes_in: Array, irec: Array | None, noise: Array | None
     ) -> NestedDict:
         """One step: what arrives, the equations over the interval, spikes at its end."""
-        mod, dt, before = self.mod, self.mod.dt, s
+        mod, before = self.equations.mod, s
+        dt = mod.dt
         active, steps = None, jnp.zeros(())
         if mod.t_ref is not None:
             steps = physics.steps_left(s["timer_ref"], dt)
@@ -89,22 +90,20 @@ class Grid(AbstractGrid):
     def _integrated(
         self, s: NestedDict, active: Array | None, noise: Array | None
     ) -> tuple[NestedDict, Array]:
-        mod = self.mod
+        equations, mod = self.equations, self.equations.mod
         others = {name: x for name, x in s.items() if name not in mod.integrated}
         # Held over the step, as input is.
         rate = None if noise is None else noise / mod.dt
         start = Start(others, active, rate)
-        equations = Equations(mod)
-        y = mod.solver.step(equations, mod.dt, mod.coordinates(s, False), start)
+        y = mod.solver.step(equations, mod.dt, equations.coordinates(s), start)
         # The factors are known, and need not be computed in each step.
         others = others | {name: others[name] * x for name, x in self.decay.items()}
-        u = mod.distance(y, others | {"active": active, "exact": False})
-        return others | mod.from_coordinates(y, False), u
+        u = mod.distance(y, equations.moment(others, active))
+        return others | equations.from_coordinates(y), u
 
     def _distance(self, s: NestedDict) -> Array:
-        return self.mod.distance(
-            self.mod.coordinates(s, False), s | {"active": None, "exact": False}
-        )
+        equations = self.equations
+        return equations.mod.distance(equations.coordinates(s), equations.moment(s, None))
 
     def scan(
         self, weights: Weights, start: NestedDict, drive: Float[Array, "T N_in"]
