@@ -1,0 +1,22 @@
+"""`HodgkinHuxley` against DOP853 with the rates of 1952, and what the axon is known for."""
+
+import numpy as np
+import pytest
+
+import eqpool
+from tests.neuron.exact import assert_as_by_dop853, layer, run
+
+
+@pytest.mark.slow
+def test_recurrent_axons_spike_as_by_dop853(x64):
+    mod = layer(eqpool.HodgkinHuxley, 5.0, Idc=[10.0, 5.0, 15.0, 12.0])
+    assert_as_by_dop853(mod, 0.04, 5.0, at_least=10)
+
+
+def test_rest_one_spike_and_regular_spikes(x64):
+    """At rest at -65 mV; 2 µA/cm² brings on no spike, 4 a single one, 10 regular ones of 68 Hz."""
+    spikes, state = run(layer(eqpool.HodgkinHuxley, 0.0, Idc=[0.0, 2.0, 4.0, 10.0]), 0.1)
+    np.testing.assert_allclose(state["vmem"][0], -65.0, rtol=0, atol=0.01)
+    *few, regular = spikes.trains()
+    assert [len(train) for train in few] == [0, 0, 1]
+    np.testing.assert_allclose(1.0 / np.diff(regular)[1:], 68.0, rtol=0.03)
