@@ -106,8 +106,12 @@ class Flow(AbstractFlow):
         # was, which may be beyond the threshold.
         new = jnp.where(fired, new, y + (new - old))
         if armed:
-            below = self.regime(elapsed, y, self.start(now))
-            armed = [jnp.where(fired, 0.0, jnp.where(below, 1.0, armed[0]))]
+            start = self.start(now)
+            below, above = self.regime(elapsed, y, start), fired
+            if start.active is not None:
+                # What has crossed while refractory is no spike afterwards.
+                above = above | (~start.active & (self._height(elapsed, y, start) >= 0.0))
+            armed = [jnp.where(above, 0.0, jnp.where(below, 1.0, armed[0]))]
         ready = now.ready if mod.t_ref is None else jnp.where(fired, t + mod.t_ref, now.ready)
         return Neurons(t, new, ({name: after[name] for name in others}, *armed), ready)
 

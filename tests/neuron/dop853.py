@@ -74,7 +74,7 @@ def spikes(
         end, i = stop, None
         if stop > now:
             # Upwards for a spike; downwards where one is over that has not been reset.
-            watched = active if layer.resets else active | ~armed
+            watched = active if layer.resets else np.ones(n, bool)
             events = [_event(heights, i, armed[i] or layer.resets) for i in np.flatnonzero(watched)]
             path = move(now, stop, y.ravel(), events or None)
             end, y = path.t[-1], path.y[:, -1]
@@ -85,12 +85,12 @@ def spikes(
                 end = _crossing(heights, slope, move, last, end, i)
                 y = move(last[0], end, last[1]).y[:, -1]
             y = y.reshape(shape)
-        if i is not None and (layer.resets or armed[i]):
+        if i is not None and (layer.resets or (armed[i] and active[i])):
             fired.append((end, i))
             y = layer.fire(y, i)
             ready[i], armed[i] = end + t_ref[i], layer.resets
         elif i is not None:
-            armed[i] = True
+            armed[i] = not armed[i]
         elif end == upcoming[0][0]:
             _, channel, weight = upcoming.pop(0)
             y = layer.arrive(y, channel, weight)
