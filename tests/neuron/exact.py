@@ -35,7 +35,8 @@ _run = eqx.filter_jit(lambda mod, events, duration: mod.evolve_events(events, du
 def run(mod: Any, duration: float, arrivals: Any = ()) -> tuple[Any, Any]:
     """Spike trains and the state; what is compiled for a model is so once for each file."""
     none = EVENTS - len(arrivals)
-    times, channels, weights = zip(*arrivals, *[(duration, 0, 0.0)] * none, strict=True)
+    columns = zip(*arrivals, *[(duration, 0, 0.0)] * none, strict=True)
+    times, channels, weights = map(np.array, columns)
     events = eqpool.Events(times, channels, mod.size_in, weights)
     return _run(mod, events, jnp.asarray(duration))
 
