@@ -19,8 +19,9 @@ class Layer(NamedTuple):
     - `fire`: `y` after a spike of neuron `i`, with what it sends over recurrent weights.
     - `arrive`: `y` after input on a channel, of a weight.
     - `scale`: size of each state `(R,)`; tolerances are relative to it.
-    - `t_ref`: refractory periods, s, `(N,)`, during which the first state is held.
-    - `resets`: whether a spike takes the neuron below threshold; else it is an upward crossing.
+    - `t_ref`: refractory periods, s, `(N,)`.
+    - `resets`: whether a spike takes the neuron below threshold, where its first state is held
+        while it is refractory; else a spike is an upward crossing.
     """
 
     slope: Callable[[Values], Values]
@@ -57,10 +58,11 @@ def spikes(
     while upcoming:
         stop = min([upcoming[0][0], *ready[ready > now]])
         active = ready <= now
+        moving = active | (not layer.resets)
 
-        def slope(_: float, flat: Values, active: Any = active) -> Values:
+        def slope(_: float, flat: Values, moving: Any = moving) -> Values:
             dy = layer.slope(flat.reshape(shape))
-            return np.concatenate([np.where(active, dy[0], 0.0)[None], dy[1:]]).ravel()
+            return np.concatenate([np.where(moving, dy[0], 0.0)[None], dy[1:]]).ravel()
 
         def move(start: float, end: float, flat: Values, events: Any = None) -> Any:
             # From rest it would go too far at first, beyond any potential.
@@ -82,8 +84,7 @@ def spikes(
                 i = np.flatnonzero(watched)[[len(t) > 0 for t in path.t_events].index(True)]
                 # A step is more exact than dense output, which has found it.
                 last = path.t[-2], path.y[:, -2]
-                end = _crossing(heights, slope, move, last, end, i)
-                y = move(last[0], end, last[1]).y[:, -1]
+                end, y = _crossing(heights, slope, move, last, end, i)
             y = y.reshape(shape)
         if i is not None and (layer.resets or (armed[i] and active[i])):
             fired.append((end, i))
@@ -108,11 +109,16 @@ def _event(heights: Callable[[Values], Values], i: int, upwards: bool) -> Any:
     return event
 
 
-def _crossing(heights: Any, slope: Any, move: Any, last: Any, end: float, i: int) -> float:
-    """When neuron `i` meets its threshold: Newton's method with steps from a point before."""
+def _crossing(
+    heights: Any, slope: Any, move: Any, last: tuple[float, Values], end: float, i: int
+) -> tuple[float, Values]:
+    """When neuron `i` meets its threshold, and `y` then: Newton's method from a point before."""
+    start, before = last
     for _ in range(4):
-        y = move(last[0], end, last[1]).y[:, -1]
+        if end <= start:  # closer than the resolution of time
+            return last
+        y = move(start, end, before).y[:, -1]
         # Exact, since heights are linear.
         climb = heights(y + slope(end, y))[i] - heights(y)[i]
-        end = end - heights(y)[i] / climb
-    return end
+        end = max(end - heights(y)[i] / climb, np.nextafter(start, np.inf))
+    return end, move(start, end, before).y[:, -1]

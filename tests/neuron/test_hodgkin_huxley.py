@@ -13,7 +13,7 @@ def axons(w_rec=0.0, **arguments):
 
 @pytest.mark.slow
 def test_recurrent_axons_spike_as_by_dop853(x64):
-    mod = axons(5.0, Idc=[10.0, 5.0, 15.0, 12.0])
+    mod = axons(5.0, Idc=[10.0, 5.0, 15.0, 12.0], t_ref=[0.0, 3e-3, 11.5e-3, 14e-3])
     assert_as_by_dop853(mod, 0.04, 5.0, at_least=10)
 
 
