@@ -202,9 +202,11 @@ def _next_stop(problem: Problem, p: Progress) -> tuple[Array, Array, Array]:
     ends = [waiting[first], problem.marks[p.mark]]
     kinds, indices = [READY, GRID], [first, p.mark]
     if len(times):
-        # In front: of events at the same time, an arrival comes before the end of the run.
+        # In front: of events at the same time, an arrival comes before the end of the run, but
+        # after a grid point inside it: what arrives there belongs to the next step.
         arrival = jnp.minimum(p.arrival, len(times) - 1)
-        ends = [jnp.where(p.arrival < len(times), times[arrival], jnp.inf), *ends]
-        kinds, indices = [ARRIVAL, *kinds], [arrival, *indices]
+        inside = jnp.where(p.mark < len(problem.marks) - 1, problem.marks[p.mark], jnp.inf)
+        ends = [inside, jnp.where(p.arrival < len(times), times[arrival], jnp.inf), *ends]
+        kinds, indices = [GRID, ARRIVAL, *kinds], [p.mark, arrival, *indices]
     which = jnp.argmin(jnp.stack(ends))
     return jnp.stack(ends)[which], jnp.asarray(kinds, jnp.int32)[which], jnp.stack(indices)[which]

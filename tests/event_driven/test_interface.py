@@ -32,6 +32,20 @@ def raster(steps=60, n=3, k=2, batch=None):
     return jnp.asarray((rng.random(shape) < 0.1) * weight)
 
 
+def test_the_record_is_without_what_arrives_in_the_next_step():
+    """As on a grid: a synapse after each step, before the next sample is added to it."""
+    mod = eqpool.LIF(2, tau_syn=5e-3, threshold=1e9, solver=eqpool.EventDriven())
+    x = raster(k=1)[:, :2]
+    _, state, record = mod(x, record=True)
+    current, expected = np.zeros(2), []
+    for row in np.asarray(x):
+        current = (current + row) * np.exp(-1e-3 / 5e-3)
+        expected.append(current)
+    assert np.count_nonzero(x) > 5
+    np.testing.assert_allclose(record["isyn"][:, :, 0], np.stack(expected), rtol=1e-4, atol=1e-7)
+    np.testing.assert_array_equal(record["isyn"][-1], state["isyn"])
+
+
 @pytest.mark.parametrize(
     "synapses", [("ampa", "gaba"), pytest.param(("ampa",), marks=pytest.mark.long)]
 )
