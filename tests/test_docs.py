@@ -15,6 +15,7 @@ import pytest
 
 import eqpool
 import eqpool.plot
+import eqpool.testing
 import eqpool.timed
 
 
@@ -61,7 +62,14 @@ def test_the_example_of_a_module_of_your_own_is_short():
 def test_the_api_pages_name_everything_public():
     named = set(re.findall(r"^::: eqpool\.([\w.]+)", all_text("api"), re.MULTILINE))
     public = names_in(eqpool)
-    for part in (eqpool.graph, eqpool.physics, eqpool.plot, eqpool.studies, eqpool.timed):
+    for part in (
+        eqpool.graph,
+        eqpool.physics,
+        eqpool.plot,
+        eqpool.studies,
+        eqpool.testing,
+        eqpool.timed,
+    ):
         public |= {f"{part.__name__.split('.')[-1]}.{name}" for name in names_in(part)}
     aliases = {"combine", "RateEulerJax"}  # the same objects under another name
     aliases |= {name.removesuffix("Jax") for name in public if name.endswith("Jax")} - {"RateEuler"}

@@ -1,0 +1,166 @@
+"""Promises of runs over events."""
+
+from typing import Any
+
+import diffrax
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .._events import Events
+from .._solver import EventDriven
+from ._differences import check_slopes
+from ._reference import by_short_steps
+from ._report import expect, expect_close, Skipped
+from ._subject import in_double, Subject, with_fields
+
+
+_COARSE, _FINE = 8, 128
+"""Short steps in each interval of the grid."""
+
+
+def events_on_grid(subject: Subject) -> None:
+    """With a solver on a grid, `evolve_events` is the run over the raster of the events."""
+    mod = subject.on_grid
+    x = subject.input(mod)
+    spikes, state, _ = mod(x, record=True)
+    found, other = mod.evolve_events(_events(mod, x), num_steps=len(x))
+    hint = "A `run_events` of your own should call `super().run_events(...)`."
+    expect(
+        float(found.weights.sum()) == float(spikes.sum()),
+        f"{float(found.weights.sum()):g} spikes over events, and {float(spikes.sum()):g} over "
+        "their raster.",
+        hint,
+    )
+    # Compiled by itself, it may round otherwise.
+    state = {name: x for name, x in state.items() if name != "rng_key"}
+    other = {name: other[name] for name in state}
+    expect_close("after a run over events, state", other, state, 1e-4, hint)
+
+
+@in_double
+def reset(subject: Subject) -> None:
+    """Right after a spike the membrane is below threshold; without a reset it need not be."""
+    if not subject.given.resets:
+        raise Skipped("a spike is an upward crossing, `resets = False`")
+    after = float(_short_steps(subject, _FINE).after)
+    expect(
+        after < 0.0,
+        f"right after a spike the distance from threshold is up to {after:.3g}.",
+        "`fire` should take the membrane below threshold; a model whose spikes do not says "
+        "`resets = False`, and spikes where it crosses the threshold upwards.",
+    )
+
+
+@in_double
+def event_times(subject: Subject) -> None:
+    """Spike times of `EventDriven` are those to which short steps of Heun converge."""
+    _no_noise(subject)
+    _, events = _run_exactly(subject)
+    trains, dt = events.trains(), float(subject.given.dt)
+    hint = (
+        "Does `fire` or `arrive` act differently when it is called more often, do `coordinates` "
+        'or `derivative` differ by `at["exact"]`, or does `distance` jump?'
+    )
+    errors = []
+    for parts in (_COARSE, _FINE):
+        times = np.asarray(_short_steps(subject, parts).times)
+        found = np.full(times.shape, np.inf)
+        for neuron, train in enumerate(trains):
+            found[neuron, : len(train)] = train[: times.shape[1]]
+        end = dt * (len(subject.drive.spiking) - 1)
+        # Of spikes near the end, one run may have one more.
+        both = (times < end) & (found < end)
+        either = (times < end - dt) | (found < end - dt)
+        neuron = int(np.argmax((either & ~both).any(1)))
+        expect(
+            not (either & ~both).any(),
+            f"neuron {neuron} spikes at {found[neuron]} s with EventDriven, and at "
+            f"{times[neuron]} s in short steps.",
+            hint,
+        )
+        errors.append(
+            float(np.max(np.abs(np.where(both, times, 0.0) - np.where(both, found, 0.0))))
+        )
+    coarse, fine = errors
+    expect(
+        fine <= max(0.25 * coarse, 1e-6 * dt) and fine <= 0.25 * dt,
+        f"spike times of EventDriven are {coarse:.3g} s from those of steps of dt/{_COARSE}, and "
+        f"{fine:.3g} s from those of steps of dt/{_FINE}, with dt = {dt:g} s: the latter do not "
+        "converge to the former.",
+        hint,
+    )
+
+
+@in_double
+def event_gradients(subject: Subject) -> None:
+    """Derivatives of spike times of `EventDriven` are those of finite differences."""
+    _no_noise(subject)
+    run, events = _run_exactly(subject)
+    mod = subject.still64
+    weights = jnp.asarray(_weights(subject, events))
+
+    def summed(values: Any) -> float:
+        return float(run(values, weights)[0][0])
+
+    check_slopes(
+        summed,
+        mod,
+        run(mod.parameters(), weights)[1],
+        "a sum of spike times, in dt,",
+        "A time follows from where `distance` reaches 0 with a slope: is {} behind a "
+        "`stop_gradient` or a `jnp.where`, or does `distance` jump?",
+        1e-4,
+    )
+
+
+def _no_noise(subject: Subject) -> None:
+    if subject.noisy:
+        raise Skipped("EventDriven takes no noise; check one with noise_std=0 too")
+
+
+def _short_steps(subject: Subject, parts: int) -> Any:
+    mod = subject.still64
+    return by_short_steps(mod, subject.input(mod), jnp.asarray(parts))
+
+
+def _events(mod: Any, x: Any) -> Events:
+    """The rows of an input as events at the start of each step."""
+    places = np.arange(len(x))
+    return Events(float(mod.dt) * places, places, len(x)).through(x)
+
+
+def _run_exactly(subject: Subject) -> tuple[Any, Events]:
+    """A run by parameters and weights of spikes: the sum and events, gradient."""
+
+    def make() -> tuple[Any, Events]:
+        controller = diffrax.PIDController(rtol=1e-11, atol=1e-11)
+        solver = EventDriven(stepsize_controller=controller, max_steps=2**14)
+        mod = with_fields(subject.still64, solver=solver)
+        x = subject.input(mod)
+        events, duration = _events(mod, x), float(mod.dt) * len(x)
+
+        @jax.jit
+        def run(values: Any, weights: Any) -> Any:
+            def summed(values: Any) -> Any:
+                found, _ = mod.set_attributes(values).evolve_events(events, duration)
+                times = jnp.where(weights != 0.0, found.times / mod.dt, 0.0)
+                return jnp.sum(weights * times), found
+
+            return jax.value_and_grad(summed, has_aux=True)(values)
+
+        zeros = jnp.zeros(solver.max_spikes)
+        return run, run(mod.parameters(), zeros)[0][1]
+
+    return subject.once("exact", make)
+
+
+def _weights(subject: Subject, events: Events) -> np.ndarray:
+    """For the first spikes, up to a gap, so that they stay the first: by neuron."""
+    times, count = np.asarray(events.times), int(events.count)
+    expect(count > 0, "there are no spikes with EventDriven.", "Does `distance` reach 0?")
+    gaps = np.diff(times[: min(count, 9)], append=float(subject.given.dt) * len(events.times))
+    first = 1 + int(np.argmax(gaps))
+    by_neuron = np.random.default_rng(3).uniform(0.5, 1.5, subject.given.size)
+    weights = by_neuron[np.asarray(events.channels)]
+    return np.where(np.arange(len(times)) < first, weights, 0.0)

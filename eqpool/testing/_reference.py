@@ -1,0 +1,104 @@
+"""A neuron by short steps of Heun, straight from its declaration: what event times are held to."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from .._neuron.equations import states_of
+from ._subject import dense_weights
+
+
+KEPT = 4
+"""Spikes of each neuron that are kept."""
+
+
+class Found(NamedTuple):
+    """What the neurons did.
+
+    **Attributes:**
+
+    - `times`: of their first spikes, s, `(N, KEPT)`; infinity where there were none.
+    - `count`: how many there were, `(N,)`.
+    - `after`: the largest distance from threshold right after a spike.
+    """
+
+    times: Float[Array, "N K"]
+    count: Int[Array, " N"]
+    after: Float[Array, ""]
+
+
+@jax.jit
+def by_short_steps(mod: Any, x: Float[Array, "T N_in"], parts: Int[Array, ""]) -> Found:
+    """A run with `parts` steps in each interval of the grid; spikes arrive at once.
+
+    **Arguments:**
+
+    - `mod`: a neuron without noise.
+    - `x`: input.
+    - `parts`: how many.
+    """
+    dt, membrane, weights = mod.dt, mod.spiking[0], dense_weights(mod)
+
+    h = dt / parts.astype(dt.dtype)
+    decays = {name: getattr(mod, tau) for name, tau in mod.decaying.items()}
+
+    def later(others: Any, t: Any) -> Any:
+        return others | {name: others[name] * jnp.exp(-t / tau) for name, tau in decays.items()}
+
+    def around(others: Any, active: Any) -> Any:
+        return others | {"active": None if mod.t_ref is None else active, "exact": False}
+
+    def slope(y: Any, t: Any, others: Any, active: Any) -> Any:
+        dy = mod.derivative(y, around(later(others, t), active))
+        if mod.resets:
+            dy = dy | {membrane: jnp.where(active, dy[membrane], 0.0)}
+        return dy
+
+    def split(s: Any) -> tuple[Any, Any]:
+        return mod.coordinates(s, False), {n: v for n, v in s.items() if n not in mod.integrated}
+
+    def part(i: Any, carry: Any) -> Any:
+        y, others, now, ready, found = carry
+        active = ready <= now + 1e-6 * h
+        start = mod.distance(y, around(others, active))
+        first = slope(y, 0.0 * h, others, active)
+        guess = {name: y[name] + h * dy for name, dy in first.items()}
+        second = slope(guess, h, others, active)
+        y = {name: y[name] + 0.5 * h * (first[name] + second[name]) for name in y}
+        others = later(others, h)
+        end = mod.distance(y, around(others, active))
+        spiked = active & (end >= 0.0) & (mod.resets | (start < 0.0))
+        spikes = spiked.astype(end.dtype)
+        time = now + h * jnp.clip(start / jnp.where(spiked, start - end, 1.0), 0.0, 1.0)
+
+        s = others | mod.from_coordinates(y, False)
+        s = s if weights is None else mod.arrive(s, spikes @ weights)
+        after, others = split(mod.fire(s, spikes))
+        y = {name: jnp.where(spiked, after[name], y[name]) for name in y}
+        if mod.t_ref is not None:
+            ready = jnp.where(spiked, time + mod.t_ref, ready)
+        place = jnp.where(spiked, found.count, KEPT)
+        rows = jnp.arange(len(place))
+        left = jnp.where(spiked, mod.distance(y, around(others, active)), -jnp.inf)
+        return y, others, now + h, ready, Found(
+            found.times.at[rows, place].set(time, mode="drop"),
+            found.count + spiked.astype(found.count.dtype),
+            jnp.maximum(found.after, left.max()),
+        )  # fmt: skip
+
+    def step(carry: Any, now: Any) -> Any:
+        s, ready, found = carry
+        row, t = now
+        y, others = split(mod.arrive(s, row))
+        y, others, _, ready, found = jax.lax.fori_loop(0, parts, part, (y, others, t, ready, found))
+        return (others | mod.from_coordinates(y, False), ready, found), None
+
+    s = states_of(mod)
+    s = s if weights is None else mod.arrive(s, mod.spikes @ weights)
+    none = jnp.zeros_like(mod.spikes)
+    ready = none if mod.timer_ref is None else mod.timer_ref
+    found = Found(jnp.full((mod.size, KEPT), jnp.inf), none.astype(int), jnp.asarray(-jnp.inf))
+    times = dt * jnp.arange(len(x), dtype=dt.dtype)
+    return jax.lax.scan(step, (s, ready, found), (x, times))[0][2]

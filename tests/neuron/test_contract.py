@@ -1,0 +1,102 @@
+"""Every model of eqpool keeps every promise of `eqpool.testing`."""
+
+import diffrax
+import numpy as np
+import pytest
+
+import eqpool
+from eqpool.testing import check_neuron, PROMISES
+
+
+RNG = np.random.default_rng(0)
+
+
+def around(value, n=3):
+    """Values of `n` neurons within a fifth of a value."""
+    return value * RNG.uniform(0.8, 1.2, n)
+
+
+def weights(size, n=3, n_in=3):
+    return RNG.normal(0.0, size, (n, n_in))
+
+
+NEURONS = {
+    "ALIF": lambda: eqpool.ALIF(
+        3, tau_mem=around(20e-3), tau_adapt=around(50e-3), threshold=around(1.0),
+        Idc=around(0.2), beta=around(0.5), w_rec=weights(0.5), has_rec=True, t_ref=2e-3,
+    ),
+    "Izhikevich": lambda: eqpool.Izhikevich(
+        3, a=[0.02, 0.1, 0.02], c=[-65.0, -65.0, -50.0], d=[8.0, 2.0, 2.0], tau_syn=around(5e-3),
+        w_rec=weights(3.0), has_rec=True, solver=diffrax.Heun(),
+    ),
+    "LIFJax": lambda: eqpool.LIFJax(
+        (6, 3), tau_mem=around(20e-3), tau_syn=around(10e-3, (3, 2)), bias=around(0.01),
+        threshold=around(1.0), w_rec=weights(0.05, 3, 6), has_rec=True, t_ref=3e-3,
+    ),
+    "AdExLIF": lambda: eqpool.AdExLIF(
+        3, C=around(200e-12), E_L=around(-70e-3), V_reset=around(-65e-3), tau_syn=around(5e-3),
+        t_ref=2e-3, Idc=around(2e-10), w_rec=weights(2.0), has_rec=True,
+    ),
+    "EIF": lambda: eqpool.EIF(
+        3, C=around(200e-12), E_L=around(-65e-3), Delta_T=around(3e-3), tau_syn=around(5e-3),
+        t_ref=[1.7e-3, 0.5e-3, 1e-3], w_rec=weights(1.0), has_rec=True,
+    ),
+    "QIF": lambda: eqpool.QIF(
+        3, tau_mem=around(10e-3), Idc=[-0.2, 0.0, -0.5], V_reset=[-100.0, -20.0, -5.0],
+        w_rec=eqpool.SparseWeights([0.5, -0.3, 0.2], [0, 1, 2], [1, 2, 0], (3, 3)), has_rec=True,
+    ),
+    "HodgkinHuxley": lambda: eqpool.HodgkinHuxley(
+        3, g_Na=around(120.0), g_K=around(36.0), Idc=around(2.0), tau_syn=around(3e-3),
+        w_rec=weights(2.0), has_rec=True, solver=diffrax.Heun(),
+    ),
+    "noisy ALIF": lambda: eqpool.ALIF(
+        3, tau_mem=around(20e-3), noise_std=[0.5, 1.0, 2.0], w_rec=weights(0.5), has_rec=True,
+        rng_key=1,
+    ),
+}  # fmt: skip
+
+QUICK = (
+    "declaration", "spiking", "pure", "silence", "arrivals", "coordinates", "record", "halves",
+    "reset_state",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NEURONS)
+def test_what_is_quick_to_check(name):
+    report = check_neuron(NEURONS[name](), only=QUICK)
+    assert set(report.promises.values()) == {"kept"}, report
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[] if n == "ALIF" else pytest.mark.slow) for n in NEURONS]
+)
+def test_every_promise(name):
+    report = check_neuron(NEURONS[name](), skip=QUICK)
+    skipped = {promise for promise, said in report.promises.items() if said != "kept"}
+    assert set(report.promises) == set(PROMISES) - set(QUICK)
+    expected = {"reset"} if name == "HodgkinHuxley" else set()
+    if "noisy" in name:
+        expected |= {"event_times", "event_gradients"}
+    assert skipped == expected, report
+
+
+@pytest.mark.parametrize("bad", ["halfs", ["halves", "halfs"]])
+def test_a_promise_that_does_not_exist(bad):
+    with pytest.raises(ValueError, match="no promise 'halfs'. Did you mean 'halves'?"):
+        check_neuron(eqpool.ALIF, only=bad)
+    with pytest.raises(ValueError, match="no promise 'halfs'"):
+        check_neuron(eqpool.ALIF, skip=bad)
+
+
+def test_what_is_no_neuron():
+    with pytest.raises(TypeError, match="takes an AbstractNeuron; got RateJax"):
+        check_neuron(eqpool.RateJax(2))
+
+
+def test_a_report():
+    report = check_neuron(eqpool.ALIF(2), only=("declaration", "recurrent_gradient"))
+    assert report["declaration"] == "kept"
+    assert report["recurrent_gradient"].startswith("skipped: there are no recurrent weights")
+    first, *lines = repr(report).splitlines()
+    assert first == "ALIF(2,): 1 of 2 promises kept" and len(lines) == 2
+    assert all(PROMISES[name].endswith(".") for name in PROMISES)
