@@ -9,14 +9,8 @@ from .. import physics
 from .._attribute import POSITIVE
 from .._neuron import AbstractNeuron, parameter, scale, state, time_constant
 from .._types import NestedDict, PerNeuron
-from .exponential import (
-    check_order,
-    membrane_coordinate,
-    membrane_potential,
-    STEEP,
-    TOP,
-    up_to,
-)
+from . import exponential
+from .exponential import check_order, STEEP, TOP, up_to
 
 
 class EIF(AbstractNeuron):
@@ -112,10 +106,10 @@ class EIF(AbstractNeuron):
         return y["vmem"] - at["y_peak"]
 
     def coordinates(self, s: dict[str, Array], at: NestedDict) -> dict[str, Array]:
-        return {"vmem": membrane_coordinate(self, s["vmem"], at)}
+        return {"vmem": exponential.membrane_coordinate(self, s["vmem"], at)}
 
     def from_coordinates(self, y: dict[str, Array], at: NestedDict) -> dict[str, Array]:
-        return {"vmem": membrane_potential(self, y["vmem"])}
+        return {"vmem": exponential.membrane_potential(self, y["vmem"])}
 
     def first_step(self) -> Array:
         return 0.1 * jnp.min(self.C / self.g_L)

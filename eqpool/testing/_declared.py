@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._neuron.check import check_declaration, check_model
-from .._neuron.equations import names_of_states
+from .._neuron.equations import Equations, names_of_states
 from ._report import expect, expect_close, expect_same_bits
 from ._subject import in_double, Subject
 
@@ -27,15 +27,16 @@ def spiking(subject: Subject) -> None:
 def pure(subject: Subject) -> None:
     """Methods return the same whenever they are called with the same arguments."""
     mod, s = subject.still64, _moments(subject)[0]
-    y, at = mod.coordinates(s, False), s | {"active": None, "exact": False}
+    equations = Equations(mod)
+    y, at = equations.coordinates(s), equations.moment(s, None)
     if mod.t_ref is not None:
-        at = at | {"active": jnp.ones(mod.size, bool)}
+        at = equations.moment(s, jnp.ones(mod.size, bool))
     calls: dict[str, tuple[Any, ...]] = {
         "derivative": (y, at),
         "arrive": (s, jnp.ones(mod.size_in)),
         "fire": (s, jnp.ones(mod.size)),
         "distance": (y, at),
-        "from_coordinates": (y, False),
+        "from_coordinates": (y, at),
     }
     for method, arguments in calls.items():
         once, twice = (getattr(mod, method)(*arguments) for _ in range(2))
@@ -83,7 +84,8 @@ def coordinates(subject: Subject) -> None:
     for s in _moments(subject):
         s = {name: s[name] for name in mod.integrated}
         for exact in (False, True):
-            back = mod.from_coordinates(mod.coordinates(s, exact), exact)
+            equations = Equations(mod, exact)
+            back = equations.from_coordinates(equations.coordinates(s))
             where = f"after `coordinates` and `from_coordinates` with exact={exact}, state"
             hint = "One of the two does not undo the other."
             expect_close(where, back, s, 1e-7, hint, _sizes(s))

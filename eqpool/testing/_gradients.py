@@ -67,7 +67,7 @@ def gradient(subject: Subject) -> None:
         value_and_gradient(mod.parameters())[1],
         "a sum over the record of a run without spikes",
         "Is {} behind a `stop_gradient`, a conversion to Python or NumPy, a `jnp.where`, a "
-        "rounding or a custom derivative in `derivative`, `arrive`, `coordinates` or their inverse?",
+        "rounding or a custom derivative in `derivative`, `arrive` or `coordinates`?",
         1e-5,
     )
 

@@ -40,6 +40,7 @@ def by_short_steps(mod: Any, x: Float[Array, "T N_in"], parts: Int[Array, ""]) -
     - `parts`: how many.
     """
     dt, membrane, weights = mod.dt, mod.spiking[0], dense_weights(mod)
+    constants = mod.constants() | {"exact": False}
 
     h = dt / parts.astype(dt.dtype)
     decays = {name: getattr(mod, tau) for name, tau in mod.decaying.items()}
@@ -48,7 +49,8 @@ def by_short_steps(mod: Any, x: Float[Array, "T N_in"], parts: Int[Array, ""]) -
         return others | {name: others[name] * jnp.exp(-t / tau) for name, tau in decays.items()}
 
     def around(others: Any, active: Any) -> Any:
-        return others | {"active": None if mod.t_ref is None else active, "exact": False}
+        at = constants | {"active": None if mod.t_ref is None else active}
+        return others | at
 
     def slope(y: Any, t: Any, others: Any, active: Any) -> Any:
         dy = mod.derivative(y, around(later(others, t), active))
@@ -57,7 +59,9 @@ def by_short_steps(mod: Any, x: Float[Array, "T N_in"], parts: Int[Array, ""]) -
         return dy
 
     def split(s: Any) -> tuple[Any, Any]:
-        return mod.coordinates(s, False), {n: v for n, v in s.items() if n not in mod.integrated}
+        return mod.coordinates(s, constants), {
+            n: v for n, v in s.items() if n not in mod.integrated
+        }
 
     def part(i: Any, carry: Any) -> Any:
         y, others, now, ready, found = carry
@@ -73,7 +77,7 @@ def by_short_steps(mod: Any, x: Float[Array, "T N_in"], parts: Int[Array, ""]) -
         spikes = spiked.astype(end.dtype)
         time = now + h * jnp.clip(start / jnp.where(spiked, start - end, 1.0), 0.0, 1.0)
 
-        s = others | mod.from_coordinates(y, False)
+        s = others | mod.from_coordinates(y, constants)
         s = s if weights is None else mod.arrive(s, spikes @ weights)
         after, others = split(mod.fire(s, spikes))
         y = {name: jnp.where(spiked, after[name], y[name]) for name in y}
@@ -93,7 +97,7 @@ def by_short_steps(mod: Any, x: Float[Array, "T N_in"], parts: Int[Array, ""]) -
         row, t = now
         y, others = split(mod.arrive(s, row))
         y, others, _, ready, found = jax.lax.fori_loop(0, parts, part, (y, others, t, ready, found))
-        return (others | mod.from_coordinates(y, False), ready, found), None
+        return (others | mod.from_coordinates(y, constants), ready, found), None
 
     s = states_of(mod)
     s = s if weights is None else mod.arrive(s, mod.spikes @ weights)

@@ -87,7 +87,7 @@ class Replacing(AbstractLeaky):
 class OneWay(AbstractLeaky):
     """There and not back."""
 
-    def coordinates(self, s, exact):
+    def coordinates(self, s, at):
         return {"vmem": 2.0 * s["vmem"]}
 
 
