@@ -41,8 +41,9 @@ def find_drive(mod: Any) -> Drive:
     drive = _chosen(strengths, spikes, pattern)
     if drive is None or drive.quiet_steps < len(drive.quiet):
         others = _try(mod, -1.0, pattern)
-        both = (np.concatenate(x) for x in zip((strengths, spikes), others, strict=True))
-        drive = _chosen(*both, pattern)
+        strengths = np.concatenate([strengths, others[0]])
+        spikes = np.concatenate([spikes, others[1]])
+        drive = _chosen(strengths, spikes, pattern)
     if drive is None:
         raise BrokenPromise(
             f"no constant input between {STRENGTHS[0]:.1g} and {STRENGTHS[-1]:.1g} units in each "
@@ -61,9 +62,9 @@ def _chosen(strengths: np.ndarray, spikes: np.ndarray, pattern: np.ndarray) -> D
     # In the direction that excites; the other one inhibits.
     along = strengths * np.sign(strengths[place])
     steps = np.where(along <= along[place] / 4.0, _quiet_steps(spikes, length), 0)
-    # The strongest excitation, well below threshold, or the weakest inhibition.
+    # The strongest excitation, well below threshold, or inhibition to speak of.
     candidates = np.flatnonzero(steps == steps.max(initial=0))
-    weak = max(candidates, key=lambda i: along[i], default=place)
+    weak = max(candidates, key=lambda i: _preference(along[i] / along[place]), default=place)
     always = steps[weak] == length
     quiet = strengths[weak] * (0.25 if always and along[weak] > 0.0 else 1.0)
     return Drive(
@@ -71,6 +72,12 @@ def _chosen(strengths: np.ndarray, spikes: np.ndarray, pattern: np.ndarray) -> D
         (quiet * pattern[:length]).astype(np.float32),
         int(steps[weak] if always else steps[weak] // 2),
     )
+
+
+def _preference(relative: float) -> tuple[bool, float]:
+    """Whether a drive is excitation, and how strong or how close to a quarter of inhibition."""
+    excites = relative > 0.0
+    return excites, relative if excites else -abs(float(np.log(-4.0 * relative)))
 
 
 def _try(mod: Any, sign: float, pattern: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -98,5 +105,5 @@ def _spiking(strengths: np.ndarray, spikes: np.ndarray) -> tuple[int, int] | Non
 
 def _quiet_steps(spikes: np.ndarray, length: int) -> np.ndarray:
     """How many steps there are before the first spike."""
-    any_neuron = spikes[:, :length].any(2)
-    return np.where(any_neuron.any(1), any_neuron.argmax(1), length)
+    any_neuron = np.any(spikes[:, :length], axis=2)
+    return np.where(np.any(any_neuron, axis=1), any_neuron.argmax(1), length)

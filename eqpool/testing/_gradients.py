@@ -26,7 +26,7 @@ def modes(subject: Subject) -> None:
             "A surrogate whose slope grows from step to step may do it; so may a `jnp.where` whose "
             "other branch is infinite: both branches need a finite value and slope.",
         )
-    if not mod.solver.forward_mode:
+    if not getattr(mod.solver, "forward_mode", True):
         return
     loss, x = weighted_sum(subject.spiking64[2]), subject.input(mod)
     values = mod.parameters()
@@ -111,7 +111,7 @@ def recurrent_gradient(subject: Subject) -> None:
 def _check_carries(subject: Subject, hint: str) -> None:
     # Of a size that nothing else has.
     try:
-        wide = type(subject.given)(13, has_rec=True, rng_key=0)
+        wide: Any = type(subject.given)(13, has_rec=True, rng_key=0)
     except TypeError as error:
         raise Skipped(f"its class cannot be built with shape and has_rec alone: {error}") from None
     x = jnp.zeros((4, wide.size_in))

@@ -20,12 +20,12 @@ class Found(NamedTuple):
     **Attributes:**
 
     - `times`: of their first spikes, s, `(N, KEPT)`; infinity where there were none.
-    - `count`: how many there were, `(N,)`.
+    - `spikes`: how many there were, `(N,)`.
     - `after`: the largest distance from threshold right after a spike.
     """
 
     times: Float[Array, "N K"]
-    count: Int[Array, " N"]
+    spikes: Int[Array, " N"]
     after: Float[Array, ""]
 
 
@@ -75,20 +75,22 @@ def by_short_steps(mod: Any, x: Float[Array, "T N_in"], parts: Int[Array, ""]) -
         end = mod.distance(y, around(others, active))
         spiked = active & (end >= 0.0) & (mod.resets | (start < 0.0))
         spikes = spiked.astype(end.dtype)
-        time = now + h * jnp.clip(start / jnp.where(spiked, start - end, 1.0), 0.0, 1.0)
+        crossing = jnp.where(spiked & (start < 0.0), start / (start - end), 0.0)
+        time = now + h * crossing
 
-        s = others | mod.from_coordinates(y, constants)
-        s = s if weights is None else mod.arrive(s, spikes @ weights)
-        after, others = split(mod.fire(s, spikes))
-        y = {name: jnp.where(spiked, after[name], y[name]) for name in y}
+        before = others | mod.from_coordinates(y, constants)
+        s = before if weights is None else mod.arrive(before, spikes @ weights)
+        old, (new, others) = mod.coordinates(before, constants), split(mod.fire(s, spikes))
+        # What stays is not rounded to other coordinates and back.
+        y = {n: jnp.where(spiked, new[n], y[n] + (new[n] - old[n])) for n in y}
         if mod.t_ref is not None:
             ready = jnp.where(spiked, time + mod.t_ref, ready)
-        place = jnp.where(spiked, found.count, KEPT)
+        place = jnp.where(spiked, found.spikes, KEPT)
         rows = jnp.arange(len(place))
         left = jnp.where(spiked, mod.distance(y, around(others, active)), -jnp.inf)
         return y, others, now + h, ready, Found(
             found.times.at[rows, place].set(time, mode="drop"),
-            found.count + spiked.astype(found.count.dtype),
+            found.spikes + spiked.astype(found.spikes.dtype),
             jnp.maximum(found.after, left.max()),
         )  # fmt: skip
 

@@ -33,8 +33,8 @@ def saved(subject: Subject) -> None:
         "what comes back from a file is another module.",
         hint,
     )
-    leaves = (dict(enumerate(jax.tree.leaves(x))) for x in (same, mod))
-    expect_same_bits("from a file, leaf", *leaves, hint)
+    found, expected = (dict(enumerate(jax.tree.leaves(x))) for x in (same, mod))
+    expect_same_bits("from a file, leaf", found, expected, hint)
     x = subject.input(mod)
     for got, wanted in zip(same(x, record=True), mod(x, record=True), strict=True):
         expect_same_bits("a run of what comes from a file:", got, wanted, hint)
@@ -44,7 +44,7 @@ def graph(subject: Subject) -> None:
     """A graph and back is a neuron that runs the same."""
     _needs("networkx", "graph")
     mod = subject.on_grid.reset_state()
-    same = from_graph(mod.as_graph())
+    same: Any = from_graph(mod.as_graph())
     hint = (
         "What a graph keeps are parameters, solver and surrogate, as arguments of the constructor; "
         "a `node` of its own must have a field for each."

@@ -9,7 +9,7 @@ import pytest
 from scipy.linalg import expm
 
 import eqpool
-from tests.helpers import assert_same_bits, wave
+from tests.helpers import wave
 from tests.models.adex_reference import PATTERNS, ScipyAdEx
 
 
@@ -261,54 +261,6 @@ def test_surrogate_gradients_say_how_many_spikes_more():
         assert 0.5 < ratio < 3.0, (name, ratio)
 
 
-@pytest.mark.parametrize(
-    "solver, batch",
-    [
-        (None, 3),
-        pytest.param(diffrax.Heun(), None, marks=pytest.mark.long),
-        pytest.param(diffrax.Tsit5(), 3, marks=pytest.mark.slow),
-    ],
-)
-def test_two_halves_are_one_run(solver, batch):
-    mod, x = network(solver=solver), jnp.abs(wave(121, 4, batch))
-    whole, end, record = mod(x, record=True)
-    first, state, early = mod(x[..., :60, :], record=True)
-    second, last, late = mod.set_attributes(state)(x[..., 60:, :], record=True)
-    assert whole.sum() > 3
-    assert_same_bits(jnp.concatenate([first, second], -2), whole)
-    jax.tree.map(assert_same_bits, last, end)
-    joined = jax.tree.map(lambda a, b: jnp.concatenate([a, b], -2), early, late)
-    jax.tree.map(assert_same_bits, joined, record)
-    one, _, _ = mod.set_attributes(state)(x[..., 60:61, :])
-    assert_same_bits(one, second[..., :1, :])
-    if batch:
-        assert_same_bits(mod(x[1])[0], whole[1])
-    again, _, _ = mod.set_attributes(last).reset_state()(x)
-    assert_same_bits(again, whole)
-
-
-def test_shapes_dtypes_and_transforms(x64):
-    mod, x = network(), jnp.abs(wave(50, 4))
-    spikes, state, record = eqx.filter_jit(lambda mod, x: mod(x, record=True))(mod, x)
-    assert spikes.dtype == record["vmem"].dtype == jnp.float64 and spikes.shape == (50, 4)
-    assert set(record) == {"vmem", "iadapt", "isyn", "spikes"}
-    nothing, unchanged, _ = mod(x[:0])
-    assert nothing.shape == (0, 4)
-    np.testing.assert_array_equal(unchanged["vmem"], mod.E_L)
-    np.testing.assert_array_equal(mod.vmem, mod.E_L)
-
-    scales = jnp.array([1.0, 1.2])
-    many = eqx.filter_vmap(lambda s: eqx.tree_at(lambda m: m.Idc, mod, s * mod.Idc)(x)[0])(scales)
-    np.testing.assert_array_equal(many[0], spikes)
-    _, slope = eqx.filter_jvp(lambda Idc: eqx.tree_at(lambda m: m.Idc, mod, Idc)(x)[1]["vmem"],
-                              (mod.Idc,), (mod.Idc,))  # fmt: skip
-    assert np.isfinite(slope).all()
-    trained = eqpool.filter_grad(lambda mod: mod(x)[0].sum(), family="taus")(mod)
-    assert trained.C is None and trained.tau_w.shape == (4,)
-    again = eqpool.AdExLIF(4, Idc=eqpool.Constant(1e-10), a=eqpool.Parameter(family="mine"))
-    assert "Idc" in again.simulation_parameters() and list(again.parameters("mine")) == ["a"]
-
-
 def test_any_surrogate_but_one_per_ampere():
     for surrogate in (eqpool.Arctan(0.5), eqpool.FastSigmoid(2.0, 5), lambda u: jnp.exp(-(u**2))):
         assert eqpool.AdExLIF(2, surrogate=surrogate).surrogate.max_spikes_per_dt == 1
@@ -317,13 +269,3 @@ def test_any_surrogate_but_one_per_ampere():
 def test_it_is_none_of_the_neurons_of_nir():
     with pytest.raises((TypeError, ValueError), match="AdEx"):
         eqpool.to_nir(network())
-
-
-@pytest.mark.slow
-def test_events_on_the_grid():
-    mod = network(dt=1e-4)
-    events = eqpool.Events([1.05e-3, 4e-3], [0, 2], 4, weights=[5.0, 3.0])
-    out, state = mod.evolve_events(events, 0.1)
-    spikes, expected, _ = mod(events.raster(1e-4, 1000))
-    assert int(out.count) == spikes.sum() > 3
-    jax.tree.map(assert_same_bits, state, expected)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import eqpool
-from tests.helpers import assert_same_bits, wave
+from tests.helpers import wave
 
 
 def by_hand(mod, x):
@@ -115,16 +115,3 @@ def test_shapes_of_time_constants():
         np.testing.assert_array_equal(
             mod(wave(9, 6))[0], eqpool.LIF((6, 3), tau_syn=np.full((3, 2), 5e-3))(wave(9, 6))[0]
         )
-
-
-def test_events():
-    """Spikes by their times, and as a raster, are the same run."""
-    mod = eqpool.LIF((4, 2), rng_key=0)
-    events = eqpool.Events([0.0011, 0.0042, 0.0042, 0.0075], [0, 1, 1, 3], 4, weights=[2, 1, 1, 3])
-    out, state = mod.evolve_events(events, 12e-3)
-    spikes, expected, _ = mod(events.raster(1e-3, 12))
-    assert spikes.sum() > 0
-    assert_same_bits(out.raster(1e-3, 13)[1:], spikes)
-    jax.tree.map(assert_same_bits, state, expected)
-    with pytest.raises(ValueError, match="LIFJax runs on a time grid: duration must be a whole"):
-        mod.evolve_events(events, 11.5e-3)
