@@ -68,7 +68,7 @@ def check_slopes(
     values, declared = mod.parameters(), fields(mod)
     for name, along in directions(values).items():
         bounds = declared[name].bounds
-        at_zero = bounds is not None and not bounds.contains(np.asarray(-1e-12))
+        at_zero = bounds is not None and not bounds.contains(np.asarray([-1e-12])).all()
         if at_zero and np.any(np.asarray(values[name]) == 0.0):
             continue
         slopes = np.asarray(gradient[name])

@@ -64,7 +64,7 @@ def _chosen(strengths: np.ndarray, spikes: np.ndarray, pattern: np.ndarray) -> D
     steps = np.where(along <= along[place] / 4.0, _quiet_steps(spikes, length), 0)
     # The strongest excitation, well below threshold, or inhibition to speak of.
     candidates = np.flatnonzero(steps == steps.max(initial=0))
-    weak = max(candidates, key=lambda i: _preference(along[i] / along[place]), default=place)
+    weak = max(candidates, key=lambda i: _preference(float(along[i] / along[place])), default=place)
     always = steps[weak] == length
     quiet = strengths[weak] * (0.25 if always and along[weak] > 0.0 else 1.0)
     return Drive(

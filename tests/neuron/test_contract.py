@@ -88,6 +88,7 @@ def test_a_promise_that_does_not_exist(bad):
         check_neuron(eqpool.ALIF, skip=bad)
 
 
+@pytest.mark.untyped
 def test_what_is_no_neuron():
     with pytest.raises(TypeError, match="takes an AbstractNeuron; got RateJax"):
         check_neuron(eqpool.RateJax(2))
