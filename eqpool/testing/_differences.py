@@ -63,7 +63,7 @@ def check_slopes(
     - `gradient`: by name.
     - `what`: what the function computes.
     - `hint`: with a place for the name of a parameter.
-    - `tolerance`: relative to the difference.
+    - `tolerance`: relative to the difference, or to what its parts add up to without their signs.
     """
     values, declared = mod.parameters(), fields(mod)
     for name, along in directions(values).items():
@@ -80,11 +80,12 @@ def check_slopes(
         if along is None:
             _check_no_effect(function, values, name, what, hint)
             continue
-        given = float(np.sum(slopes * np.asarray(along)))
+        parts = slopes * np.asarray(along)
+        given, size = float(np.sum(parts)), np.sum(np.abs(parts))
         expected, noise = slope_along(function, values, name, along)
         unit = f"in units of {np.max(np.abs(along)):.3g}" if zero else "as a fraction of itself"
         expect(
-            abs(given - expected) <= tolerance * abs(expected) + noise,
+            abs(given - expected) <= tolerance * max(abs(expected), size) + noise,
             f"the derivative of {what} wrt {name} ({unit}) is {expected:.8g} by finite "
             f"differences, and {given:.8g} by the gradient.",
             hint.format(name),

@@ -8,16 +8,13 @@ import eqpool
 from eqpool.testing import check_neuron, PROMISES
 
 
-RNG = np.random.default_rng(0)
-
-
 def around(value, n=3):
     """Values of `n` neurons within a fifth of a value."""
-    return value * RNG.uniform(0.8, 1.2, n)
+    return value * np.random.default_rng(0).uniform(0.8, 1.2, n)
 
 
 def weights(size, n=3, n_in=3):
-    return RNG.normal(0.0, size, (n, n_in))
+    return np.random.default_rng(1).normal(0.0, size, (n, n_in))
 
 
 NEURONS = {
