@@ -3,12 +3,29 @@ import gc
 import jax
 import pytest
 
+from tests.compiling import compiled_fast, compiled_with, ONE_PART
+
 
 # JAX makes many objects that stay; looking through them took a sixth of the tests' time.
 gc.set_threshold(100_000, 50, 50)
 
-# Folders whose tests ask what a program is, not how it rounds: the compiler need not optimise.
-UNOPTIMISED = {"attribute", "filters", "graph", "idioms", "io", "plot", "timed", "training"}
+# Folders and files whose tests ask what a program is, or how large its result, not for its bits
+# or its speed: the compiler need not optimise.
+UNOPTIMISED = {"attribute", "filters", "graph", "idioms", "io", "native", "plot", "solver"}
+UNOPTIMISED |= {"studies", "timed", "training"}
+UNOPTIMISED |= {
+    f"{folder}/test_{name}"
+    for folder, names in {
+        "combinators": "names places",
+        "dynapsim": "mismatch physics physics_transforms solvers specification surrogates",
+        "event_driven": "adex exact gradients interface",
+        "models": "activations instant_linear rate_golden readouts",
+        "module": "custom debug dtypes rasters rockpool_names show traces transforms",
+        "robustness": "currents default_weights shapes",
+        "tests": "docs events keys scan settings",
+    }.items()
+    for name in names.split()
+}
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -26,15 +43,11 @@ def pytest_collection_modifyitems(config, items):
 
 @pytest.fixture(scope="module", autouse=True)
 def fast_compilation(request):
-    """Compiles fast where speed and bits of the result do not matter, in a cache of its own."""
-    if request.path.parent.name not in UNOPTIMISED:
+    """Compiles fast, in a cache of its own, where speed and bits of the result do not matter."""
+    folder, file = request.path.parent.name, request.path.stem
+    fast = not UNOPTIMISED.isdisjoint({folder, f"{folder}/{file}"})
+    with compiled_fast() if fast else compiled_with(ONE_PART):
         yield
-        return
-    jax.clear_caches()
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-    jax.clear_caches()
 
 
 @pytest.fixture

@@ -1,3 +1,4 @@
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -42,7 +43,8 @@ def test_weights_of_a_stack_are_attributes_like_any_other():
     restored = doubled.reset_parameters()
     jax.tree.map(assert_same_bits, restored, net)
     assert jax.tree.structure(net) == jax.tree.structure(zoo_net(seed=5))
-    gradient = eqpool.filter_grad(lambda n: jnp.sum(n(wave(9, 3))[0][:, 0]), family="weights")(net)
+    of_weights = eqpool.filter_grad(lambda n: jnp.sum(n(wave(9, 3))[0][:, 0]), family="weights")
+    gradient = eqx.filter_jit(of_weights)(net)
     assert np.any(gradient.weights["1_2_weight"])
     assert gradient.layers[1].layers[1].tau_mem is None
     assert eqpool.family_labels(net).weights == {"0_1_weight": "weights", "1_2_weight": "weights"}
@@ -79,7 +81,7 @@ def test_two_halves_are_one_run_wherever_it_is_cut(steps, cut, batch, noise_std,
 
 @pytest.mark.parametrize("batch", tiers([3, None], 1))
 def test_two_halves_are_one_run(batch):
-    check_two_halves(30, 0.4, batch, 2.0, 0)
+    check_two_halves(24, 0.5, batch, 2.0, 0)
 
 
 def check_two_halves(steps, cut, batch, noise_std, seed):

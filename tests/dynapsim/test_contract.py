@@ -55,8 +55,14 @@ def close(actual, expected, rtol=1e-4):
     )
 
 
-@pytest.mark.parametrize("batch", [None, 2])
-@pytest.mark.parametrize("synapses", [ONE, FOUR, ("ampa", "gaba")])
+@pytest.mark.parametrize(
+    ("synapses", "batch"),
+    tiers(
+        [(ONE, None), (FOUR, 2), (("ampa", "gaba"), None)]
+        + [(ONE, 2), (FOUR, None), (("ampa", "gaba"), 2)],
+        default=3,
+    ),
+)
 def test_shapes(synapses, batch):
     k, lead = len(synapses), () if batch is None else (batch,)
     mod = build(synapses=synapses)
@@ -98,9 +104,9 @@ def test_two_halves_are_one_run_for_any_layer(n, steps, cut, batch, solver, syna
     check_two_halves(n, steps, cut, batch, solver, synapses)
 
 
-@pytest.mark.parametrize("solver", ["rockpool", "euler", "heun"])
+@pytest.mark.parametrize("solver", tiers(["rockpool", "heun", "euler"], 2))
 def test_two_halves_are_one_run(solver):
-    check_two_halves(5, 25, 0.4, 3, solver, FOUR)
+    check_two_halves(5, 24, 0.5, 3, solver, FOUR)
 
 
 def check_two_halves(n, steps, cut, batch, solver, synapses):
@@ -173,7 +179,7 @@ def test_every_parameter_takes_a_scalar_or_one_value_per_neuron_traced_too():
     assert all(getattr(eqpool.DynapSim(3, **scalars), name).shape == () for name in names)
 
 
-@pytest.mark.parametrize("synapses", [ONE, FOUR])
+@pytest.mark.parametrize("synapses", tiers([ONE, FOUR], 1))
 def test_bias_currents_train_in_log_space_from_a_picoampere(synapses, promotion):
     """Itau_mem alone makes the membrane follow one of another time constant."""
     import optax
@@ -313,14 +319,14 @@ def test_gradients_against_finite_differences(solver, x64):
         return jnp.mean(record["vmem"]), spikes
 
     zero = {name: jnp.zeros_like(getattr(mod, name)) for name in CHECKED}
-    (_, spikes), slopes = jax.value_and_grad(loss, has_aux=True)(zero, x)
+    gradient = jax.jit(jax.value_and_grad(loss, (0, 1), has_aux=True))
+    (_, spikes), (slopes, by_input) = gradient(zero, x)
     assert spikes.sum() == 0
     for name in CHECKED:
         plus, minus = ({**zero, name: zero[name] + step} for step in (1e-5, -1e-5))
         numeric = float(loss(plus, x)[0] - loss(minus, x)[0]) / 2e-5
         analytic = float(jnp.sum(slopes[name]))
         assert abs(analytic - numeric) < 1e-6 * abs(numeric) + 1e-10, (name, analytic, numeric)
-    by_input = jax.grad(lambda x: loss(zero, x)[0])(x)
     for k in range(3):
         step = jnp.zeros_like(x).at[3, 1, k].set(1e-4)
         numeric = float(loss(zero, x + step)[0] - loss(zero, x - step)[0]) / 2e-4
@@ -334,21 +340,22 @@ def test_weights_gradient_is_that_of_the_plain_scan(x64):
 
     def plain(w):
         """Step by step, through `evolve` with one step at a time."""
-        now, total = eqx.tree_at(lambda m: m.w_rec, mod, w), 0.0
-        for row in x:
+
+        def step(now, row):
             spikes, state, record = now(row[None], record=True)
-            now = now.set_attributes(state)
-            total = total + jnp.sum(record["vmem"]) + jnp.sum(spikes)
-        return total
+            return now.set_attributes(state), jnp.sum(record["vmem"]) + jnp.sum(spikes)
+
+        return jnp.sum(jax.lax.scan(step, eqx.tree_at(lambda m: m.w_rec, mod, w), x)[1])
 
     def whole(w):
         spikes, _, record = eqx.tree_at(lambda m: m.w_rec, mod, w)(x, record=True)
         return jnp.sum(record["vmem"]) + jnp.sum(spikes)
 
     assert mod(x)[0].sum() > 3
-    by_steps, ours = jax.grad(plain)(mod.w_rec), jax.grad(whole)(mod.w_rec)
+    by_steps, ours = (jax.jit(jax.grad(f))(mod.w_rec) for f in (plain, whole))
     np.testing.assert_allclose(ours, by_steps, rtol=1e-8, atol=1e-12 * float(jnp.abs(ours).max()))
     # Second derivatives exist as well: forward over reverse.
     direction = jnp.ones_like(mod.w_rec)
-    _, curvature = jax.jvp(jax.grad(whole), (mod.w_rec,), (direction,))
+    curve = jax.jit(lambda w: jax.jvp(jax.grad(whole), (w,), (direction,))[1])
+    curvature = curve(mod.w_rec)
     assert np.isfinite(curvature).all()

@@ -59,7 +59,7 @@ def test_reference_spike_times_with_frozen_adaptation(x64):
         assert fired >= 4
 
 
-@pytest.mark.parametrize("seed", tiers(range(20), 2, slow=4))
+@pytest.mark.parametrize("seed", tiers(range(20), 1, slow=5))
 def test_random_networks_spike_as_in_scipy(seed, x64):
     """The same neurons in the same order, within a microsecond."""
     mod, events = random_network(seed)

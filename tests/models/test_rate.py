@@ -129,7 +129,7 @@ class TestNoise:
     @pytest.mark.parametrize("batch", [None, 3])
     def test_two_halves_draw_what_one_run_draws(self, batch):
         _, mod = self.mod(rng_key=5)
-        x = wave(60, 5, batch)
+        x = wave(50, 5, batch)
         full, final, record = mod(x, record=True)
         first, state, early = mod(x[..., :25, :], record=True)
         second, last, late = mod.set_attributes(state)(x[..., 25:, :], record=True)

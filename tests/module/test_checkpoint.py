@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import eqpool
+from tests.helpers import tiers
 
 
 def network():
@@ -24,8 +25,11 @@ def spread(x):
     return jnp.sum(x * jnp.cos(jnp.arange(x.size)).reshape(x.shape))
 
 
-@pytest.mark.parametrize("checkpoint", [True, 7, 40, 1000])
-@pytest.mark.parametrize("batch", [(), (2,)])
+@pytest.mark.parametrize(
+    ("checkpoint", "batch"),
+    tiers([(True, ()), (7, (2,)), (40, ()), (1000, ())]
+          + [(True, (2,)), (7, ()), (40, (2,)), (1000, (2,))], 4),
+)  # fmt: skip
 def test_one_run_bit_for_bit(checkpoint, batch):
     """Outputs, states, records and random numbers, also where the last segment is shorter."""
     net, x = network(), jax.random.normal(jax.random.key(0), (*batch, 40, 3)) * 20

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 import eqpool
-from tests.helpers import assert_same_bits, nested_net, small_net, wave
+from tests.helpers import assert_same_bits, nested_net, small_net, tiers, wave
 
 
 def test_names_and_sizes():
@@ -60,21 +60,21 @@ def test_nested_dictionaries():
     }
 
 
-@pytest.mark.parametrize("batch", [None, 1, 4])
+@pytest.mark.parametrize("batch", tiers([None, 3, 1], 2))
 def test_shapes(batch):
     net = nested_net(noise_std=0.1)
     lead = () if batch is None else (batch,)
-    output, state, record = net(wave(15, 3, batch), record=True)
-    assert output.shape == (*lead, 15, 2)
+    output, state, record = net(wave(12, 3, batch), record=True)
+    assert output.shape == (*lead, 12, 2)
     assert jax.tree.structure(state) == jax.tree.structure(net.state())
     rate = state["0_Sequential"]["0_Sequential"]["1_RateJax"]
     assert rate["x"].shape == (*lead, 4) and rate["rng_key"].shape == (*lead, 2)
     inner = record["0_Sequential"]["0_Sequential"]
-    assert inner["1_RateJax"]["x"].shape == (*lead, 15, 4)
-    assert inner["1_RateJax"]["rec_input"].shape == (*lead, 15, 4)
-    assert inner["2_LinearJax_output"].shape == (*lead, 15, 2)
+    assert inner["1_RateJax"]["x"].shape == (*lead, 12, 4)
+    assert inner["1_RateJax"]["rec_input"].shape == (*lead, 12, 4)
+    assert inner["2_LinearJax_output"].shape == (*lead, 12, 2)
     np.testing.assert_array_equal(record["1_LinearJax_output"], output)
-    again, _, nothing = net.evolve(wave(15, 3, batch))
+    again, _, nothing = net.evolve(wave(12, 3, batch))
     np.testing.assert_allclose(again, output, rtol=1e-5, atol=1e-6)
     assert nothing == {}
 
@@ -82,7 +82,7 @@ def test_shapes(batch):
 @pytest.mark.parametrize("batch", [None, 3])
 def test_two_halves_are_one_run(batch):
     net = nested_net(noise_std=0.3)
-    x = wave(31, 3, batch)
+    x = wave(24, 3, batch)
     full, final, _ = net(x)
     first, state, _ = net(x[..., :12, :])
     second, last, _ = net.set_attributes(state)(x[..., 12:, :])
@@ -125,7 +125,7 @@ def test_two_halves_are_one_run_for_any_layer(
 
 def test_batch_is_each_element_on_its_own():
     net = nested_net()
-    x = wave(20, 3, 3)
+    x = wave(12, 3, 3)
     output, state, _ = net(x)
     for element in range(3):
         alone, own, _ = net(x[element])
@@ -145,7 +145,7 @@ def test_one_channel_is_broadcast():
     np.testing.assert_array_equal(net(x)[0], net(jnp.repeat(x, 3, axis=1))[0])
 
 
-@pytest.mark.parametrize("shape", [(0, 3), (2, 0, 3), (1, 3), (1, 1, 3)])
+@pytest.mark.parametrize("shape", tiers([((0, 3),), ((1, 1, 3),), ((2, 0, 3),), ((1, 3),)], 2))
 def test_no_step_and_one_step(shape):
     net = small_net()
     output, state, record = net(jnp.ones(shape), record=True)
@@ -159,7 +159,7 @@ def test_no_step_and_one_step(shape):
 def test_nothing_is_changed():
     net = nested_net(noise_std=0.1)
     before = jax.tree.map(lambda x: np.array(x), net)
-    net(wave(10, 3))
+    net(wave(12, 3))
     net.set_attributes(net.state())
     net.reset_state()
     jax.tree.map(assert_same_bits, net, before)
@@ -199,7 +199,7 @@ class TestSetAttributes:
 class TestReset:
     def test_state(self):
         net = nested_net(noise_std=0.2)
-        _, state, _ = net(wave(10, 3, 2))
+        _, state, _ = net(wave(12, 3, 3))
         later = net.set_attributes(state)
         assert not np.array_equal(
             later.state()["0_Sequential"]["0_Sequential"]["1_RateJax"]["x"][0], np.zeros(4)
@@ -212,7 +212,7 @@ class TestReset:
         optimiser = optax.adam(0.1)
         state = optimiser.init(trainable)
         gradient = jax.tree.map(jnp.ones_like, trainable)
-        updates, _ = optimiser.update(gradient, state)
+        updates, _ = jax.jit(optimiser.update)(gradient, state)
         trained = eqpool.combine(eqx.apply_updates(trainable, updates), frozen)
         assert not np.array_equal(trained[1].weight, net[1].weight)
         jax.tree.map(assert_same_bits, trained.reset_parameters(), net)
@@ -238,7 +238,7 @@ def test_serialisation():
     file.seek(0)
     loaded = eqx.tree_deserialise_leaves(file, other)
     jax.tree.map(assert_same_bits, loaded, net)
-    assert_same_bits(loaded(wave(9, 3))[0], net(wave(9, 3))[0])
+    assert_same_bits(loaded(wave(12, 3))[0], net(wave(12, 3))[0])
 
 
 def test_same_submodule_names_are_refused():
