@@ -16,6 +16,7 @@ import numpy as np
 
 import eqpool
 from eqpool import Constant, Parameter, RateJax
+from tests import compiling
 from tests.bad_input_adex import ADEX_CASES
 from tests.bad_input_dynapsim import DYNAPSIM_CASES
 from tests.bad_input_events import EVENT_CASES
@@ -29,7 +30,6 @@ from tests.bad_input_rockpool import ROCKPOOL_CASES
 from tests.bad_input_sparse import SPARSE_CASES
 from tests.bad_input_timed import TIMED_CASES
 from tests.bad_input_units import UNIT_CASES
-from tests.compiling import compiled_fast
 
 
 def network():
@@ -398,5 +398,6 @@ def outcome(name: str) -> str:
 
 
 if __name__ == "__main__":
-    with compiled_fast():  # messages do not depend on how well the compiler does
+    compiling.install()
+    with compiling.compiled(fast=True):  # messages do not depend on how well the compiler does
         json.dump({name: outcome(name) for name in CASES}, sys.stdout)

@@ -9,14 +9,34 @@ import jax
 
 
 # One part of a program after the other, since other tests want the other cores: the same code.
-ONE_PART = ("xla_cpu_parallel_codegen_split_count", 1)
+SAME_CODE: dict[str, Any] = {"xla_cpu_parallel_codegen_split_count": 1}
 # Plain loops in place of fused ones: other code, in two thirds of the time.
-PLAIN_LOOPS = ("xla_cpu_use_fusion_emitters", False)
+FAST: dict[str, Any] = SAME_CODE | {"xla_cpu_use_fusion_emitters": False}
+
+_options: dict[str, Any] = {}
+_fast = False
+
+
+def install() -> None:
+    """From now on, every program is compiled with the options that are chosen at that time."""
+    try:  # JAX has no public place for options of all programs
+        from jax._src import compiler
+
+        plain = compiler.get_compile_options
+    except (ImportError, AttributeError):
+        return
+
+    def with_options(*args, **kwargs):
+        result = plain(*args, **kwargs)
+        result.env_option_overrides = [*(_options | dict(result.env_option_overrides)).items()]
+        return result
+
+    compiler.get_compile_options = with_options
 
 
 @functools.cache
-def supported(name: str, value: Any) -> bool:
-    """Whether this version of XLA knows the option."""
+def _known(name: str, value: Any) -> bool:
+    """Whether this version of XLA has the option."""
     try:
         jax.jit(lambda x: x, compiler_options={name: value}).lower(0.0).compile()
     except Exception:
@@ -24,34 +44,24 @@ def supported(name: str, value: Any) -> bool:
     return True
 
 
-@contextlib.contextmanager
-def compiled_with(*options: tuple[str, Any]) -> Iterator[None]:
-    """Every program that is compiled in here has these options, if this JAX can do it."""
-    try:  # which has no public place for options of all programs
-        from jax._src import compiler
-
-        plain = compiler.get_compile_options
-    except (ImportError, AttributeError):
-        yield
-        return
-    known = {name: value for name, value in options if supported(name, value)}
-
-    def with_options(*args, **kwargs):
-        result = plain(*args, **kwargs)
-        result.env_option_overrides = [*(known | dict(result.env_option_overrides)).items()]
-        return result
-
-    compiler.get_compile_options = with_options
-    yield
-    compiler.get_compile_options = plain
+def _switch(fast: bool) -> None:
+    global _fast, _options
+    if fast != _fast:
+        jax.clear_caches()
+        jax.config.update("jax_disable_most_optimizations", fast)
+    chosen = FAST if fast else SAME_CODE
+    _fast, _options = fast, {name: x for name, x in chosen.items() if _known(name, x)}
 
 
 @contextlib.contextmanager
-def compiled_fast() -> Iterator[None]:
-    """For what asks for neither speed nor the last bits; what was compiled before goes."""
-    jax.clear_caches()
-    jax.config.update("jax_disable_most_optimizations", True)
-    with compiled_with(ONE_PART, PLAIN_LOOPS):
+def compiled(fast: bool) -> Iterator[None]:
+    """Fast for what asks for neither speed nor the last bits; else the code that users get.
+
+    What was compiled in the other way is forgotten.
+    """
+    before = _fast
+    _switch(fast)
+    try:
         yield
-    jax.config.update("jax_disable_most_optimizations", False)
-    jax.clear_caches()
+    finally:
+        _switch(before)

@@ -3,7 +3,7 @@ import gc
 import jax
 import pytest
 
-from tests.compiling import compiled_fast, compiled_with, ONE_PART
+from tests import compiling
 
 
 # JAX makes many objects that stay; looking through them took a sixth of the tests' time.
@@ -12,21 +12,23 @@ gc.set_threshold(100_000, 50, 50)
 # Folders and files whose tests ask what a program is, or how large its result, not for its bits
 # or its speed: the compiler need not optimise.
 UNOPTIMISED = {"attribute", "filters", "graph", "idioms", "io", "native", "plot", "solver"}
-UNOPTIMISED |= {"studies", "timed", "training"}
+UNOPTIMISED |= {"sparse", "studies", "timed", "training"}
 UNOPTIMISED |= {
     f"{folder}/test_{name}"
     for folder, names in {
-        "combinators": "names places",
-        "dynapsim": "mismatch physics physics_transforms solvers specification surrogates",
+        "combinators": "names places stacks",
+        "dynapsim": "contract mismatch physics physics_transforms solvers specification surrogates",
         "event_driven": "adex exact gradients interface",
-        "models": "activations instant_linear rate_golden readouts",
-        "module": "custom debug dtypes rasters rockpool_names show traces transforms",
+        "models": "instant_linear lif rate_golden readouts",
+        "module": "checkpoint contract custom debug dtypes rasters rockpool_names show traces"
+        " transforms",
         "robustness": "currents default_weights shapes",
         "tests": "docs events keys scan settings",
     }.items()
     for name in names.split()
 }
 
+compiling.install()
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 # A GPU rounds the factors of a product to TF32 unless told not to.
@@ -46,7 +48,14 @@ def fast_compilation(request):
     """Compiles fast, in a cache of its own, where speed and bits of the result do not matter."""
     folder, file = request.path.parent.name, request.path.stem
     fast = not UNOPTIMISED.isdisjoint({folder, f"{folder}/{file}"})
-    with compiled_fast() if fast else compiled_with(ONE_PART):
+    with compiling.compiled(fast):
+        yield
+
+
+@pytest.fixture
+def code_of_users():
+    """For a test of bits among others: compiled as by default."""
+    with compiling.compiled(fast=False):
         yield
 
 

@@ -3,10 +3,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, HealthCheck, settings, strategies as st
 
 import eqpool
 from tests.helpers import assert_same_bits, tiers, wave, zoo_net
+
+
+FIXTURE = HealthCheck.function_scoped_fixture  # `code_of_users` is the same for each example
 
 
 def test_feed_forward_stack():
@@ -67,7 +70,8 @@ def test_residual():
 
 
 @pytest.mark.long
-@settings(max_examples=10, deadline=None)
+@pytest.mark.usefixtures("code_of_users")
+@settings(max_examples=10, deadline=None, suppress_health_check=[FIXTURE])
 @given(
     steps=st.integers(1, 40),
     cut=st.floats(0, 1),
@@ -80,7 +84,7 @@ def test_two_halves_are_one_run_wherever_it_is_cut(steps, cut, batch, noise_std,
 
 
 @pytest.mark.parametrize("batch", tiers([3, None], 1))
-def test_two_halves_are_one_run(batch):
+def test_two_halves_are_one_run(batch, code_of_users):
     check_two_halves(24, 0.5, batch, 2.0, 0)
 
 

@@ -8,10 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, HealthCheck, settings, strategies as st
 
 import eqpool
 from tests.helpers import assert_same_bits, nested_net, small_net, tiers, wave
+
+
+FIXTURE = HealthCheck.function_scoped_fixture  # `code_of_users` is the same for each example
 
 
 def test_names_and_sizes():
@@ -80,7 +83,7 @@ def test_shapes(batch):
 
 
 @pytest.mark.parametrize("batch", [None, 3])
-def test_two_halves_are_one_run(batch):
+def test_two_halves_are_one_run(batch, code_of_users):
     net = nested_net(noise_std=0.3)
     x = wave(24, 3, batch)
     full, final, _ = net(x)
@@ -91,7 +94,8 @@ def test_two_halves_are_one_run(batch):
 
 
 @pytest.mark.long
-@settings(max_examples=20, deadline=None)
+@pytest.mark.usefixtures("code_of_users")
+@settings(max_examples=20, deadline=None, suppress_health_check=[FIXTURE])
 @given(
     n=st.integers(1, 40),
     steps=st.integers(1, 60),

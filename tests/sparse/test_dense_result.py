@@ -65,7 +65,7 @@ def test_forward_mode_and_vmap_over_values(name):
     assert relative_error(found, expected) < 1e-4
 
 
-def test_two_halves_have_the_bits_of_one_run():
+def test_two_halves_have_the_bits_of_one_run(code_of_users):
     case = CASES["one type"]
     mod = case.make(case.matrix)
     whole, end, record = mod(case.drive, record=True)
