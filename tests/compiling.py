@@ -14,7 +14,7 @@ SAME_CODE: dict[str, Any] = {"xla_cpu_parallel_codegen_split_count": 1}
 FAST: dict[str, Any] = SAME_CODE | {"xla_cpu_use_fusion_emitters": False}
 
 _options: dict[str, Any] = {}
-_fast = False
+_now: tuple[bool, str] = (False, "")
 
 
 def install() -> None:
@@ -44,24 +44,25 @@ def _known(name: str, value: Any) -> bool:
     return True
 
 
-def _switch(fast: bool) -> None:
-    global _fast, _options
-    if fast != _fast:
+def switch(fast: bool, group: str) -> None:
+    """Fast for what asks for neither speed nor the last bits; else the code that users get.
+
+    What was compiled otherwise, or in another group, is forgotten: one process could not hold all.
+    """
+    global _now, _options
+    if (fast, group) != _now:
         jax.clear_caches()
         jax.config.update("jax_disable_most_optimizations", fast)
     chosen = FAST if fast else SAME_CODE
-    _fast, _options = fast, {name: x for name, x in chosen.items() if _known(name, x)}
+    _now, _options = (fast, group), {name: x for name, x in chosen.items() if _known(name, x)}
 
 
 @contextlib.contextmanager
-def compiled(fast: bool) -> Iterator[None]:
-    """Fast for what asks for neither speed nor the last bits; else the code that users get.
-
-    What was compiled in the other way is forgotten.
-    """
-    before = _fast
-    _switch(fast)
+def code_of_users() -> Iterator[None]:
+    """Not fast for a while."""
+    before = _now
+    switch(False, before[1])
     try:
         yield
     finally:
-        _switch(before)
+        switch(*before)

@@ -19,7 +19,7 @@ UNOPTIMISED |= {
         "combinators": "names places stacks",
         "dynapsim": "contract mismatch physics physics_transforms solvers specification surrogates",
         "event_driven": "adex exact gradients interface",
-        "models": "instant_linear lif rate_golden readouts",
+        "models": "adex instant_linear lif rate_golden readouts",
         "module": "checkpoint contract custom debug dtypes rasters rockpool_names show traces"
         " transforms",
         "robustness": "currents default_weights shapes",
@@ -45,17 +45,15 @@ def pytest_collection_modifyitems(config, items):
 
 @pytest.fixture(scope="module", autouse=True)
 def fast_compilation(request):
-    """Compiles fast, in a cache of its own, where speed and bits of the result do not matter."""
+    """Compiles fast where speed and bits of the result do not matter; once for all of a folder."""
     folder, file = request.path.parent.name, request.path.stem
-    fast = not UNOPTIMISED.isdisjoint({folder, f"{folder}/{file}"})
-    with compiling.compiled(fast):
-        yield
+    compiling.switch(not UNOPTIMISED.isdisjoint({folder, f"{folder}/{file}"}), folder)
 
 
 @pytest.fixture
 def code_of_users():
     """For a test of bits among others: compiled as by default."""
-    with compiling.compiled(fast=False):
+    with compiling.code_of_users():
         yield
 
 

@@ -27,7 +27,7 @@ def spread(x):
 
 @pytest.mark.parametrize(
     ("batch", "checkpoints"),
-    tiers([((), (True, 40, 1000)), ((2,), (7,)), ((), (7,)), ((2,), (True, 40, 1000))], 2),
+    tiers([((2,), (True, 1000)), ((), (True, 7, 40, 1000)), ((2,), (7, 40))], 1),
 )
 def test_one_run_bit_for_bit(batch, checkpoints, code_of_users):
     """Outputs, states, records and random numbers, also where the last segment is shorter."""

@@ -86,12 +86,15 @@ def assert_seen(y):
     assert np.isnan(y[1, WHEN, 0])
 
 
-LONG = ("rate, implicit", "AdExLIF, adaptive", "DynapSim, adaptive")
+LONG = ("rate, implicit", "AdExLIF, adaptive", "DynapSim, adaptive", "leaky_relu", "sigmoid")
+LONG += ("DynapSim, four types", "LIF, two synapses")
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=pytest.mark.slow) if n in LONG else n for n in APART]
-)
+def slow_if_long(names):
+    return [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in names]
+
+
+@pytest.mark.parametrize("name", slow_if_long(APART))
 def test_nan_reaches_the_output_of_its_neuron(name):
     y = output("apart", name, True, np.nan)
     assert_seen(y)
@@ -106,7 +109,7 @@ def test_nan_stays_in_its_element_of_a_batch(name):
 
 
 @pytest.mark.skipif(not _native.ready("rate", "float32"), reason="needs kernels")
-@pytest.mark.parametrize("name", KERNEL)
+@pytest.mark.parametrize("name", slow_if_long(KERNEL))
 def test_kernels_take_the_same_as_not_finite(name):
     """NaN, infinity and what is beyond 1.2e30; what is below is a number."""
     for value in (np.nan, np.inf, -np.inf, 1e31, -3e38):
