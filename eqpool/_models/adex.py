@@ -170,7 +170,7 @@ class AdExLIF(AbstractNeuron):
 
     def from_coordinates(self, y: dict[str, Array], at: NestedDict) -> dict[str, Array]:
         w = y["iadapt"] + self._upstroke(y["vmem"], at) if at["exact"] else y["iadapt"]
-        return {"vmem": membrane_potential(self, y["vmem"]), "iadapt": at["unit"] * w}
+        return {"vmem": membrane_potential(self, y["vmem"], at), "iadapt": at["unit"] * w}
 
     def first_step(self) -> Array:
         return 0.1 * jnp.min(self.C / self.g_L)

@@ -109,7 +109,7 @@ class EIF(AbstractNeuron):
         return {"vmem": exponential.membrane_coordinate(self, s["vmem"], at)}
 
     def from_coordinates(self, y: dict[str, Array], at: NestedDict) -> dict[str, Array]:
-        return {"vmem": exponential.membrane_potential(self, y["vmem"])}
+        return {"vmem": exponential.membrane_potential(self, y["vmem"], at)}
 
     def first_step(self) -> Array:
         return 0.1 * jnp.min(self.C / self.g_L)

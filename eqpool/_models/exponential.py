@@ -27,10 +27,9 @@ def membrane_coordinate(mod: Any, vmem: Array, at: NestedDict) -> Array:
     return y + jnp.maximum(u - at["u_peak"], 0.0)
 
 
-def membrane_potential(mod: Any, y: Array) -> Array:
+def membrane_potential(mod: Any, y: Array, at: NestedDict) -> Array:
     """The inverse, up to the peak."""
-    u = physics.adex_distance(jnp.minimum(y, -1e-30))
-    return jnp.minimum(mod.V_T + mod.Delta_T * u, mod.V_peak)
+    return mod.V_T + mod.Delta_T * physics.adex_distance(jnp.minimum(y, at["y_peak"]))
 
 
 def up_to(u: float, y: Float[Array, " N"]) -> Float[Array, " N"]:
