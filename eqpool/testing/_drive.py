@@ -91,7 +91,10 @@ def _try(mod: Any, sign: float, pattern: np.ndarray) -> tuple[np.ndarray, np.nda
 
 def _spiking(strengths: np.ndarray, spikes: np.ndarray) -> tuple[int, int] | None:
     """Which strength for how many steps: the shortest run with some spikes of each neuron."""
+    # Inhibition only if no excitation does it: where it is strong, a long step may overshoot.
     order = np.argsort(np.abs(strengths), kind="stable")
+    if np.any(spikes[strengths > 0.0]):
+        order = order[strengths[order] > 0.0]
     for each, total, most in ((2, 0, 0.3), (1, 0, 0.3), (0, 2, 0.3), (0, 1, 0.5)):
         for length in LENGTHS:
             counts = spikes[:, :length].sum(1)

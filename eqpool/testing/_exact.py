@@ -55,6 +55,11 @@ def event_times(subject: Subject) -> None:
     _no_noise(subject)
     _, events = _run_exactly(subject)
     trains, dt = events.trains(), float(subject.given.dt)
+    expect(
+        int(events.count) > 0,
+        "there are no spikes with EventDriven, under input that brings them on a grid.",
+        "Is `dt` short enough, or does `distance` reach 0 on a grid only?",
+    )
     hint = (
         "Does `fire` or `arrive` act differently when it is called more often, do `coordinates` "
         'or `derivative` differ by `at["exact"]`, or does `distance` jump?'
