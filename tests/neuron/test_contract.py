@@ -23,7 +23,7 @@ NEURONS = {
         Idc=around(0.2), beta=around(0.5), w_rec=weights(0.5), has_rec=True, t_ref=2e-3,
     ),
     "Izhikevich": lambda: eqpool.Izhikevich(
-        3, a=[0.02, 0.1, 0.02], c=[-65.0, -65.0, -50.0], d=[8.0, 2.0, 2.0], tau_syn=around(5e-3),
+        3, a=[0.02, 0.1, 0.02], c=[-65.0, -65.0, -60.0], d=[8.0, 2.0, 6.0], tau_syn=around(5e-3),
         w_rec=weights(3.0), has_rec=True, solver=diffrax.Heun(),
     ),
     "LIFJax": lambda: eqpool.LIFJax(
