@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 
 from .. import physics
 from .._attribute import (
+    Blueprint,
     field,
     NON_NEGATIVE,
     POSITIVE,
@@ -78,6 +79,7 @@ class LIFJax(AbstractNeuron):
         solver=RockpoolEuler(), surrogate=None, t_ref=None, timer_ref=None
     )
 
+    blueprint: Blueprint
     w_rec: Float[Array, "N N_in"] | SparseWeights | None = recurrent_weights(
         uniform_sqrt, "Recurrent weight from neuron to synapse", ("N", "N_in")
     )
@@ -97,11 +99,7 @@ class LIFJax(AbstractNeuron):
     isyn: Float[Array, "N K"] = state(0.0, "", "Synaptic currents.", shape=("N", "K"))
     max_spikes_per_dt: Float[Array, ""] = field(
         SimulationParameter(
-            2.0**16,
-            family="limits",
-            shape=(),
-            bounds=NON_NEGATIVE,
-            doc="The most spikes of a neuron in one step.",
+            2.0**16, "limits", shape=(), bounds=NON_NEGATIVE, doc="The most spikes in one step."
         )
     )
 
