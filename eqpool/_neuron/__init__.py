@@ -1,4 +1,5 @@
-from .base import AbstractNeuron as AbstractNeuron, build as build
+from .base import AbstractNeuron as AbstractNeuron
+from .build import build as build
 from .fields import (
     parameter as parameter,
     recurrent_weights as recurrent_weights,

@@ -1,7 +1,6 @@
 """`AbstractNeuron`: a spiking neuron as one declaration."""
 
 import abc
-import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
@@ -10,15 +9,15 @@ import jax.numpy as jnp
 from equinox import AbstractClassVar
 from jaxtyping import Array, Float
 
-from .._attribute import Blueprint, fields, Parameter, State
-from .._errors import suggestion
+from .._attribute import Blueprint
 from .._events import Events
-from .._module import AbstractModule, initialise, run_on_grid, square_shape
-from .._solver import AbstractStepper, as_stepper, EventDriven
+from .._module import AbstractModule, run_on_grid, square_shape
+from .._solver import AbstractStepper, EventDriven
 from .._sparse import SparseWeights
-from .._surrogate import AbstractSurrogate, as_surrogate, FastSigmoid, PiecewiseLinear
-from .._types import Key, NestedDict, PerNeuron, Shape
-from ..graph import Neurons, Wiring
+from .._surrogate import AbstractSurrogate
+from .._types import Key, NestedDict, PerNeuron
+from ..graph import Wiring
+from .build import build, one_spike
 from .check import check_declaration, check_model, check_start
 from .events import run_between_events, run_exactly
 from .fields import (
@@ -29,6 +28,7 @@ from .fields import (
     state,
     time_step,
 )
+from .graph import as_node
 from .grid import run_steps
 
 
@@ -288,7 +288,7 @@ class AbstractNeuron(AbstractModule):
             weight_init_func=weight_init_func,
             rng_key=rng_key,
             solver=solver,
-            surrogate=_one_spike(surrogate, type(self).__name__),
+            surrogate=one_spike(surrogate, type(self).__name__),
             name=name,
             spiking_input=spiking_input,
             spiking_output=spiking_output,
@@ -320,76 +320,6 @@ class AbstractNeuron(AbstractModule):
 
     def wire(self, wiring: Wiring, sources: tuple[str, ...], name: str) -> tuple[str, ...]:
         """Neurons, and weights back to them."""
-        if self.node is None:
-            names = [n for n, f in fields(self).items() if not isinstance(f, State)]
-            values = {n: getattr(self, n) for n in names if n != "w_rec"}
-            values |= dict(solver=self.solver, surrogate=self.surrogate)
-            node = Neurons(self.shape, type(self), values)
-        else:
-            names = [f.name for f in dataclasses.fields(self.node) if f.name != "shape"]
-            node = self.node(self.shape, **{n: getattr(self, n) for n in names})
-        neurons = wiring.add(name, node, sources)
+        neurons = wiring.add(name, as_node(self), sources)
         wiring.add_recurrent(f"{name}.w_rec", self.w_rec, neurons)
         return neurons
-
-
-def build(
-    self: Any,
-    shape: Shape,
-    arguments: Mapping[str, Any],
-    *,
-    has_rec: bool,
-    weight_init_func: Callable[..., Any] | None,
-    rng_key: Any,
-    solver: Any,
-    surrogate: AbstractSurrogate | None,
-    name: str,
-    spiking_input: bool,
-    spiking_output: bool,
-    sizes: Mapping[str, int | None] | None = None,
-) -> None:
-    """Sets the fields of a neuron; arguments as of its constructor."""
-    cls = type(self).__name__
-    known = [n for n, f in fields(type(self)).items() if not isinstance(f, State)]
-    for unknown in arguments:
-        if unknown not in known:
-            raise TypeError(f"{cls} has no parameter {unknown!r}.{suggestion(unknown, known)}")
-    if arguments["w_rec"] is not None and not has_rec:
-        raise ValueError(f"{cls}: w_rec was given, but has_rec is False; pass has_rec=True.")
-    self.solver = solver if isinstance(solver, EventDriven) else as_stepper(solver)
-    self.surrogate = surrogate
-    absent = {"w_rec": not has_rec}
-    absent["t_ref"] = absent["timer_ref"] = arguments["t_ref"] is None
-    absent["noise_std"] = absent["rng_key"] = arguments["noise_std"] is None
-    if arguments["w_rec"] is None and weight_init_func is not None:
-        arguments = {**arguments, "w_rec": Parameter(init_func=weight_init_func)}
-    initialise(
-        self,
-        shape,
-        arguments,
-        name=name,
-        rng_key=rng_key,
-        absent=[field for field, missing in absent.items() if missing],
-        sizes=sizes,
-        spiking_input=spiking_input,
-        spiking_output=spiking_output,
-    )
-    changed = {
-        field: jnp.array(jnp.broadcast_to(value, getattr(self, field).shape))
-        for field, value in self.starting().items()
-    }
-    for field, value in changed.items():
-        setattr(self, field, value)
-    self.blueprint = self.blueprint.starting_from(changed)
-
-
-def _one_spike(surrogate: Any, owner: str) -> AbstractSurrogate:
-    surrogate = as_surrogate(FastSigmoid() if surrogate is None else surrogate)
-    if isinstance(surrogate, PiecewiseLinear):
-        raise ValueError(
-            f"{owner}: PiecewiseLinear has a slope per ampere of a membrane current, which only "
-            "DynapSim has; take another, as eqpool.FastSigmoid()."
-        )
-    if surrogate.max_spikes_per_dt == 1:
-        return surrogate
-    return dataclasses.replace(surrogate, max_spikes_per_dt=1.0)

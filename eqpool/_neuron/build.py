@@ -1,0 +1,77 @@
+"""From the arguments of a constructor to the fields of a neuron."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax.numpy as jnp
+
+from .._attribute import fields, Parameter, State
+from .._errors import suggestion
+from .._module import initialise
+from .._solver import as_stepper, EventDriven
+from .._surrogate import AbstractSurrogate, as_surrogate, FastSigmoid, PiecewiseLinear
+from .._types import Shape
+
+
+def build(
+    self: Any,
+    shape: Shape,
+    arguments: Mapping[str, Any],
+    *,
+    has_rec: bool,
+    weight_init_func: Callable[..., Any] | None,
+    rng_key: Any,
+    solver: Any,
+    surrogate: AbstractSurrogate | None,
+    name: str,
+    spiking_input: bool,
+    spiking_output: bool,
+    sizes: Mapping[str, int | None] | None = None,
+) -> None:
+    """Sets the fields of a neuron; arguments as of its constructor."""
+    cls = type(self).__name__
+    known = [n for n, f in fields(type(self)).items() if not isinstance(f, State)]
+    for unknown in arguments:
+        if unknown not in known:
+            raise TypeError(f"{cls} has no parameter {unknown!r}.{suggestion(unknown, known)}")
+    if arguments["w_rec"] is not None and not has_rec:
+        raise ValueError(f"{cls}: w_rec was given, but has_rec is False; pass has_rec=True.")
+    self.solver = solver if isinstance(solver, EventDriven) else as_stepper(solver)
+    self.surrogate = surrogate
+    absent = {"w_rec": not has_rec}
+    absent["t_ref"] = absent["timer_ref"] = arguments["t_ref"] is None
+    absent["noise_std"] = absent["rng_key"] = arguments["noise_std"] is None
+    if arguments["w_rec"] is None and weight_init_func is not None:
+        arguments = {**arguments, "w_rec": Parameter(init_func=weight_init_func)}
+    initialise(
+        self,
+        shape,
+        arguments,
+        name=name,
+        rng_key=rng_key,
+        absent=[field for field, missing in absent.items() if missing],
+        sizes=sizes,
+        spiking_input=spiking_input,
+        spiking_output=spiking_output,
+    )
+    changed = {
+        field: jnp.array(jnp.broadcast_to(value, getattr(self, field).shape))
+        for field, value in self.starting().items()
+    }
+    for field, value in changed.items():
+        setattr(self, field, value)
+    self.blueprint = self.blueprint.starting_from(changed)
+
+
+def one_spike(surrogate: Any, owner: str) -> AbstractSurrogate:
+    """What a `surrogate=` argument means where there is one spike at most in a step."""
+    surrogate = as_surrogate(FastSigmoid() if surrogate is None else surrogate)
+    if isinstance(surrogate, PiecewiseLinear):
+        raise ValueError(
+            f"{owner}: PiecewiseLinear has a slope per ampere of a membrane current, which only "
+            "DynapSim has; take another, as eqpool.FastSigmoid()."
+        )
+    if surrogate.max_spikes_per_dt == 1:
+        return surrogate
+    return dataclasses.replace(surrogate, max_spikes_per_dt=1.0)
