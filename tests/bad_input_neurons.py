@@ -1,6 +1,7 @@
 """Wrong declarations and uses of neurons; as in `bad_input_cases.py`."""
 
 import jax.numpy as jnp
+from equinox import EquinoxRuntimeError
 from jaxtyping import Array
 
 import eqpool
@@ -123,7 +124,7 @@ NEURON_CASES = {
     ),
     "noise between events": (
         lambda: eqpool.EIF(2, noise_std=1e-3, solver=eqpool.EventDriven())(jnp.ones((3, 2))),
-        Exception,
+        EquinoxRuntimeError,
         r"EIF: EventDriven integrates equations without noise; set noise_std = 0",
     ),
     "a slope per ampere": (

@@ -88,11 +88,19 @@ def check_neuron(
     """
     names = _selected(only, skip)
     if isinstance(neuron, type):
-        neuron = neuron(3, has_rec=True, rng_key=0)
+        neuron = _built(neuron)
     if not isinstance(neuron, AbstractNeuron):
         raise TypeError(f"check_neuron takes an AbstractNeuron; got {type(neuron).__name__}.")
     subject, title = Subject(neuron), f"{type(neuron).__name__}{neuron.shape}"
     return Report(title, {name: _checked(name, subject, title) for name in names})
+
+
+def _built(cls: type[AbstractNeuron]) -> AbstractNeuron:
+    try:
+        return cls(3, has_rec=True, rng_key=0)
+    except Exception as error:
+        broken = BrokenPromise(f"it raises {type(error).__name__}: {error}")
+        raise broken.of("declaration", f"{cls.__name__}(3,)") from error
 
 
 def _checked(name: str, subject: Subject, title: str) -> str:
