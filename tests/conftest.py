@@ -19,7 +19,7 @@ UNOPTIMISED |= {
         "combinators": "names places stacks",
         "dynapsim": "contract mismatch physics physics_transforms solvers specification surrogates",
         "event_driven": "adex exact gradients interface",
-        "models": "adex instant_linear lif rate_golden readouts",
+        "models": "adex instant_linear lif rate rate_golden readouts",
         "module": "checkpoint contract custom debug dtypes rasters rockpool_names show traces"
         " transforms",
         "robustness": "currents default_weights shapes",

@@ -64,7 +64,7 @@ def test_scalars_are_shared_and_equal_to_vectors():
 
 
 @pytest.mark.parametrize("name", ["ReLU", "relu", "leaky_relu", "LReLU", "tanh", "Sigmoid"])
-def test_activation_names(name):
+def test_activation_names(name, code_of_users):
     mod = eqpool.RateJax(2, activation_func=name, threshold=0.1)
     output, _, record = mod(wave(20, 2), record=True)
     function = {"lrelu": eqpool.physics.leaky_relu}.get(name.lower())
@@ -127,7 +127,7 @@ class TestNoise:
         assert np.std(np.asarray(record["x"])[:, 100:]) == pytest.approx(expected, rel=0.01)
 
     @pytest.mark.parametrize("batch", [None, 3])
-    def test_two_halves_draw_what_one_run_draws(self, batch):
+    def test_two_halves_draw_what_one_run_draws(self, batch, code_of_users):
         _, mod = self.mod(rng_key=5)
         x = wave(50, 5, batch)
         full, final, record = mod(x, record=True)
