@@ -156,13 +156,14 @@ def _backwards(residuals: Any, bars: Any, perturbed: Any, operands: Any) -> Any:
         is_leaf=lambda bar: bar is None,
     )
     ((grid_bar, start_bar, drive_bar),) = pull(bars)
+    if weights is None:
+        return grid_bar, None, start_bar, drive_bar
     values, indices = eqx.partition(weights, eqx.is_inexact_array)
     _, by_weights = jax.vjp(
         lambda values: _by_weights(grid, eqx.combine(values, indices), start, out[1], drive.shape),
         values,
     )
-    (weights_bar,) = (None,) if weights is None else by_weights(drive_bar)
-    return grid_bar, weights_bar, start_bar, drive_bar
+    return grid_bar, *by_weights(drive_bar), start_bar, drive_bar
 
 
 @eqx.filter_custom_jvp

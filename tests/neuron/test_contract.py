@@ -43,8 +43,9 @@ NEURONS = {
         w_rec=eqpool.SparseWeights([0.5, -0.3, 0.2], [0, 1, 2], [1, 2, 0], (3, 3)), has_rec=True,
     ),
     "HodgkinHuxley": lambda: eqpool.HodgkinHuxley(
-        3, g_Na=around(120.0), g_K=around(36.0), Idc=around(2.0), tau_syn=around(3e-3),
-        w_rec=weights(2.0), has_rec=True, solver=diffrax.Heun(),
+        # Far above rheobase, near which the least change takes a spike away.
+        3, g_Na=around(120.0), g_K=around(36.0), Idc=around(12.0), tau_syn=around(3e-3),
+        w_rec=weights(0.5), has_rec=True, solver=diffrax.Heun(),
     ),
     "noisy ALIF": lambda: eqpool.ALIF(
         3, tau_mem=around(20e-3), noise_std=[0.5, 1.0, 2.0], w_rec=weights(0.5), has_rec=True,

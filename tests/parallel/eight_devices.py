@@ -192,7 +192,7 @@ def rate_neurons_over_devices():
 
 @check
 def lif_neurons_over_devices():
-    neurons_over_devices(eqpool.LIF((1024, 512), has_rec=True, rng_key=0), 2.0, backward=2)
+    neurons_over_devices(eqpool.LIF((1024, 512), has_rec=True, rng_key=0), 2.0, backward=1)
 
 
 @check
