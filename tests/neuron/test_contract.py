@@ -65,9 +65,8 @@ def test_what_is_quick_to_check(name):
     assert set(report.promises.values()) == {"kept"}, report
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[] if n == "ALIF" else pytest.mark.slow) for n in NEURONS]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NEURONS)
 def test_every_promise(name):
     report = check_neuron(NEURONS[name](), skip=QUICK)
     skipped = {promise for promise, said in report.promises.items() if said != "kept"}
