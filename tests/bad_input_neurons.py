@@ -2,37 +2,16 @@
 
 import jax.numpy as jnp
 from equinox import EquinoxRuntimeError
-from jaxtyping import Array
 
 import eqpool
-
-
-class Leaky(eqpool.AbstractNeuron):
-    """A declaration that is right, for others to spoil."""
-
-    integrated = ("vmem",)
-    decaying = {"isyn": "tau_syn"}
-    spiking = ("vmem", "threshold")
-
-    tau_mem: Array = eqpool.parameter(20e-3, "taus", "s")
-    tau_syn: Array = eqpool.parameter(5e-3, "taus", "s")
-    threshold: Array = eqpool.parameter(1.0, "thresholds")
-    vmem: Array = eqpool.state(0.0)
-    isyn: Array = eqpool.state(0.0)
-
-    def derivative(self, y, at):
-        return {"vmem": (at["isyn"] - y["vmem"]) / self.tau_mem}
-
-    def arrive(self, s, spikes_in):
-        return s | {"isyn": s["isyn"] + spikes_in}
-
-    def fire(self, s, spikes):
-        return s | {"vmem": jnp.where(spikes > 0, 0.0, s["vmem"])}
+from tests.neuron.leaky import AbstractLeaky
 
 
 def spoiled(**changes):
-    """Builds and runs `Leaky` with other class attributes or methods."""
-    return type("Spoiled", (Leaky,), {"__module__": __name__, **changes})(3)(jnp.ones((4, 3)))
+    """Builds and runs `AbstractLeaky` with other class attributes or methods."""
+    return type("Spoiled", (AbstractLeaky,), {"__module__": __name__, **changes})(3)(
+        jnp.ones((4, 3))
+    )
 
 
 # name -> (what is done, the error, a pattern for its message)

@@ -13,12 +13,11 @@ from .._attribute import (
     Function,
     Parameter,
     POSITIVE,
-    SimulationParameter,
     State,
     USUAL_SLOW_TIME,
-    USUAL_STEP,
 )
 from .._module import AbstractModule, initialise, square_shape
+from .._neuron.fields import time_step
 from .._scan import scan_steps
 from .._types import NestedDict, PerNeuron
 from ..graph import ExponentialFilter, Wiring
@@ -63,17 +62,7 @@ class ExpSmoothJax(AbstractModule):
     activation: Float[Array, " N"] = field(
         State(family="states", shape=("N",), init_func=Full(0.0), doc="Filtered input.")
     )
-    dt: Float[Array, ""] = field(
-        SimulationParameter(
-            1e-3,
-            family="dt",
-            shape=(),
-            unit="s",
-            bounds=POSITIVE,
-            usual=USUAL_STEP,
-            doc="Time step.",
-        )
-    )
+    dt: Float[Array, ""] = time_step()
 
     def __init__(
         self,

@@ -15,11 +15,10 @@ from .._attribute import (
     SimulationParameter,
     State,
     USUAL_SLOW_TIME,
-    USUAL_STEP,
 )
-from .._module import AbstractModule, initialise, RANDOM, square_shape
+from .._module import AbstractModule, initialise, square_shape
+from .._neuron.fields import noise_key, time_step
 from .._neuron.noise import add_noise
-from .._random import as_key, random_key
 from .._scan import scan_steps
 from .._types import Key, NestedDict, PerNeuron
 from ..graph import ExponentialSynapses, Wiring
@@ -63,15 +62,7 @@ class ExpSynJax(AbstractModule):
     isyn: Float[Array, " N"] = field(
         State(family="states", shape=("N",), init_func=Full(0.0), doc="Synaptic current.")
     )
-    rng_key: Key = field(
-        State(
-            family=RANDOM,
-            shape=(2,),
-            init_func=random_key,
-            cast_fn=as_key,
-            doc="Key of the noise.",
-        )
-    )
+    rng_key: Key = noise_key()
     noise_std: PerNeuron = field(
         SimulationParameter(
             family="noise",
@@ -82,17 +73,7 @@ class ExpSynJax(AbstractModule):
             doc="Noise added to the input: standard deviation `noise_std*sqrt(dt)` in each step.",
         )
     )
-    dt: Float[Array, ""] = field(
-        SimulationParameter(
-            1e-3,
-            family="dt",
-            shape=(),
-            unit="s",
-            bounds=POSITIVE,
-            usual=USUAL_STEP,
-            doc="Time step.",
-        )
-    )
+    dt: Float[Array, ""] = time_step()
 
     def __init__(
         self,

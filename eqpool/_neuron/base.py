@@ -49,7 +49,7 @@ class AbstractNeuron(AbstractModule):
 
         ```python
         class Leaky(eqpool.AbstractNeuron):
-            "C dV/dt = -V/R + isyn"
+            "tau_mem dV/dt = isyn - V"
 
             integrated = ("vmem",)
             decaying = {"isyn": "tau_syn"}

@@ -63,8 +63,7 @@ def fits(value: Any, hint: Any) -> bool:
         return isinstance(value, (int, float)) and not isinstance(value, bool)
     if hint is int:
         return isinstance(value, int) and not isinstance(value, bool)
-    # A class, in Python itself.
-    if hint is Any or not isinstance(hint, type) or isinstance(hint, type(jaxtyping.PyTree)):
+    if not isinstance(hint, type) or isinstance(hint, type(jaxtyping.PyTree)):
         return True
     if issubclass(hint, (jaxtyping.AbstractArray, jax.Array)):
         return isinstance(value, jax.Array)

@@ -114,7 +114,7 @@ def event_gradients(subject: Subject) -> None:
         "a sum of spike times, in dt,",
         "A time follows from where `distance` reaches 0 with a slope: is {} behind a "
         "`stop_gradient` or a `jnp.where`, or does `distance` jump?",
-        1e-3,
+        1e-4,
     )
 
 

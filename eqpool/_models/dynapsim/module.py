@@ -17,10 +17,10 @@ from ..._attribute import (
     POSITIVE,
     SimulationParameter,
     State,
-    USUAL_STEP,
 )
 from ..._events import Events
 from ..._module import initialise, RANDOM
+from ..._neuron.fields import time_step
 from ..._random import as_key, random_key
 from ..._solver import AbstractStepper, as_stepper, EventDriven, RockpoolEuler
 from ..._sparse import SparseWeights
@@ -148,17 +148,7 @@ class DynapSim(AbstractSpecified):
             doc="Weight current of one unit of input.",
         )
     )
-    dt: Float[Array, ""] = field(
-        SimulationParameter(
-            1e-3,
-            family="dt",
-            shape=(),
-            unit="s",
-            bounds=POSITIVE,
-            usual=USUAL_STEP,
-            doc="Time step.",
-        )
-    )
+    dt: Float[Array, ""] = time_step()
 
     iahp: Float[Array, " N"] = state_current("Adaptation current.")
     iampa: Float[Array, " N"] | None = state_current("AMPA synapse current.")

@@ -19,12 +19,11 @@ from ..._attribute import (
     State,
     unit_eigs,
     USUAL_SLOW_TIME,
-    USUAL_STEP,
 )
 from ..._errors import listing, suggestion
-from ..._module import AbstractModule, initialise, RANDOM, square_shape
+from ..._module import AbstractModule, initialise, square_shape
+from ..._neuron.fields import noise_key, time_step
 from ..._neuron.recurrent import as_weights
-from ..._random import as_key, random_key
 from ..._solver import AbstractStepper, as_stepper
 from ..._sparse import SparseWeights
 from ..._types import Activation, Key, NestedDict, PerNeuron
@@ -115,15 +114,7 @@ class RateJax(AbstractModule):
     x: Float[Array, " N"] = field(
         State(family="states", shape=("N",), init_func=Full(0.0), doc="State of each neuron.")
     )
-    rng_key: Key = field(
-        State(
-            family=RANDOM,
-            shape=(2,),
-            init_func=random_key,
-            cast_fn=as_key,
-            doc="Key of the noise.",
-        )
-    )
+    rng_key: Key = noise_key()
     noise_std: PerNeuron = field(
         SimulationParameter(
             family="noise",
@@ -134,17 +125,7 @@ class RateJax(AbstractModule):
             doc="Noise added to the input: standard deviation `noise_std*sqrt(dt)` in each step.",
         )
     )
-    dt: Float[Array, ""] = field(
-        SimulationParameter(
-            1e-3,
-            family="dt",
-            shape=(),
-            unit="s",
-            bounds=POSITIVE,
-            usual=USUAL_STEP,
-            doc="Time step.",
-        )
-    )
+    dt: Float[Array, ""] = time_step()
 
     def __init__(
         self,
