@@ -11,8 +11,8 @@ import jax.tree_util as jtu
 from .._attribute import fields, Function, State
 from .._module import AbstractModule, is_module, lead_axes, map_leaves, Site, submodules
 from ._check import check
+from ._encoding import decode
 from ._names import Names
-from ._structure import decode
 
 
 _STEPS = (0, 960)

@@ -14,10 +14,10 @@ import numpy as np
 from .._errors import describe, extra
 from .._module import map_leaves, Site
 from ._check import check_whole
+from ._encoding import decode, encode
 from ._file import opened, replace
 from ._names import Names
 from ._rehearsal import rehearse, try_run
-from ._structure import decode, encode
 from ._tensors import Entry, read_arrays, read_header
 
 

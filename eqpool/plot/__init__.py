@@ -7,6 +7,6 @@ _extra("matplotlib", "plot")
 
 # ruff: noqa: E402
 from ._activity import fi_curve as fi_curve, raster as raster, traces as traces
-from ._structure import network as network, weights as weights
+from ._networks import network as network, weights as weights
 from ._studies import work_precision as work_precision
 from ._style import COLORS as COLORS, STYLES as STYLES

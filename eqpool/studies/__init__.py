@@ -1,7 +1,7 @@
 """Studies: what a choice of solver and step costs, and what a choice of parameters does."""
 
 from ._compare import compare_solvers as compare_solvers, Measurement as Measurement
-from ._errors import (
+from ._distances import (
     gradient_cosine as gradient_cosine,
     gradient_error as gradient_error,
     spike_time_error as spike_time_error,

@@ -14,7 +14,7 @@ from jaxtyping import Array
 from .._attribute import FamilyLike
 from .._filters import filter_grad
 from .._solver import EventDriven
-from ._errors import gradient_error, spike_time_error, spike_times, trace_error
+from ._distances import gradient_error, spike_time_error, spike_times, trace_error
 
 
 @dataclasses.dataclass(frozen=True)

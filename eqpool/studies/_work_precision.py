@@ -12,7 +12,7 @@ from .._attribute import FamilyLike
 from .._events import Events
 from .._filters import filter_grad
 from ._compare import Measurement, setting, timed
-from ._errors import gradient_error, spike_time_error, trace_error
+from ._distances import gradient_error, spike_time_error, trace_error
 
 
 def work_precision(
