@@ -1,4 +1,5 @@
 from .arrays import check_arrays as check_arrays
+from .attributed import AbstractAttributed as AbstractAttributed
 from .base import AbstractModule as AbstractModule
 from .batching import RANDOM as RANDOM
 from .initialise import (

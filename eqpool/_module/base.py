@@ -1,54 +1,30 @@
 """`AbstractModule`: what a module is."""
 
 import abc
-from collections.abc import Iterable, Mapping
-from functools import partial
-from typing import Any, TYPE_CHECKING, TypeVar
+from typing import Any, TYPE_CHECKING
 
-import equinox as eqx
 from jaxtyping import Array, ArrayLike, Float
 
-from .._attribute.blueprint import Blueprint
 from .._attribute.fields import fields
-from .._attribute.selection import FamilyLike
-from .._attribute.spec import Parameter, SimulationParameter, State
-from .._errors import is_concrete, running
 from .._events import Events
-from .._settings import DEBUG, settings_for
-from .._types import NestedDict, Shape
+from .._types import NestedDict
 from ..graph import Input, Output, Wiring
-from .arrays import check_arrays
-from .batching import checked_input, MeshAxis, run_batch, run_checked
-from .checkpoint import run_segments, segment_length
-from .divided import divided_by_xla
-from .event_input import check_values, checked_events, run_time
+from .attributed import AbstractAttributed
+from .batching import checked_input
+from .checkpoint import segment_length
+from .compiled import evolve_checked, evolve_events_checked
+from .event_input import checked_events, run_time
 from .place import full_name, place
-from .precision import (
-    check_precision,
-    module_with_dtype,
-    run_dtype,
-    state_as_before,
-    with_dtype,
-)
-from .runtime import check_attributes, check_finite
-from .show import as_text
+from .precision import check_precision
 from .stray import check_fields
-from .tree import attributes, attributes_named, submodules
-from .update import reset, set_attributes
+from .tree import submodules
 
 
 if TYPE_CHECKING:
-    from typing import ClassVar as AbstractVar
-
     import eqpool.timed
-else:
-    from equinox import AbstractVar
 
 
-_M = TypeVar("_M", bound="AbstractModule")
-
-
-class AbstractModule(eqx.Module):
+class AbstractModule(AbstractAttributed):
     """A part of a network: an Equinox module whose fields say what they are.
 
     A module of your own declares its attributes with [`eqpool.field`][], has a field
@@ -83,8 +59,6 @@ class AbstractModule(eqx.Module):
                 return output, {"y": y}, {"y": output} if record else {}
         ```
     """
-
-    blueprint: AbstractVar[Blueprint]
 
     @abc.abstractmethod
     def run(
@@ -182,8 +156,7 @@ class AbstractModule(eqx.Module):
         """
         events = checked_events(self, events)
         time, num_steps = run_time(self, events, duration, num_steps)
-        with settings_for(traced=not is_concrete(events.times)):
-            return _evolve_events(self, events, time, num_steps, place(self))
+        return evolve_events_checked(self, events, time, num_steps, where=place(self))
 
     def run_events(
         self, events: Events, duration: Float[Array, ""] | None, num_steps: int | None
@@ -200,46 +173,6 @@ class AbstractModule(eqx.Module):
             "and a `Sequential` of these do. Give it a raster, `mod(events.raster(dt, num_steps))`."
         )
 
-    # Attributes as nested dictionaries
-
-    def parameters(self, family: FamilyLike = None) -> NestedDict:
-        """A nested dictionary of the parameters of this module and its submodules.
-
-        **Arguments:**
-
-        - `family`: a name, several names, a predicate on `(path, field)`, or `None`
-            (default) for all.
-
-        **Raises:** `ValueError`, listing the families that exist, for one that nobody has.
-        """
-        return attributes(self, Parameter, family)
-
-    def state(self, family: FamilyLike = None) -> NestedDict:
-        """A nested dictionary of the states of this module and its submodules.
-
-        Arguments and errors as of `parameters`.
-        """
-        return attributes(self, State, family)
-
-    def simulation_parameters(self, family: FamilyLike = None) -> NestedDict:
-        """A nested dictionary of the simulation parameters of this module and its submodules.
-
-        Arguments and errors as of `parameters`.
-        """
-        return attributes(self, SimulationParameter, family)
-
-    def attributes_named(self, name: str | Iterable[str]) -> NestedDict:
-        """A nested dictionary of all attributes with this name, whatever their role.
-
-        **Arguments:**
-
-        - `name`: a name, or several names.
-
-        **Raises:** `ValueError`, listing the names that exist, for one that nobody has;
-        `TypeError` for anything else.
-        """
-        return attributes_named(self, name)
-
     def modules(self) -> dict[str, "AbstractModule"]:
         """The submodules directly inside this module, by name.
 
@@ -247,29 +180,6 @@ class AbstractModule(eqx.Module):
         name is position and class, as `"0_LinearJax"`; in a dictionary it is the key.
         """
         return dict(submodules(self))
-
-    def set_attributes(self: _M, attributes: Mapping[str, Any]) -> _M:
-        """A new module with other values.
-
-        **Arguments:**
-
-        - `attributes`: a nested dictionary as of `parameters()`, `simulation_parameters()`,
-            `state()` or `evolve`'s new state, whole or in part; also those of a module of Rockpool.
-            States may have a leading batch axis.
-
-        **Raises:** `ValueError`, listing what exists, for an unknown name; `ValueError` or
-        `TypeError` for a value of another shape or kind, outside its bounds, or not finite;
-        `ValueError` where Rockpool's settings, as `act_fn` or `_has_rec`, contradict the module.
-        """
-        return set_attributes(self, attributes)
-
-    def reset_state(self: _M) -> _M:
-        """A new module with every state as it was at construction (without batch axis)."""
-        return reset(self, State)
-
-    def reset_parameters(self: _M) -> _M:
-        """A new module with every parameter as it was at construction, drawn values too."""
-        return reset(self, Parameter)
 
     def timed(
         self, output_num: int = 0, dt: float | None = None, add_events: bool = False
@@ -324,18 +234,6 @@ class AbstractModule(eqx.Module):
             "`return wiring.add(name, eqpool.graph.InstantFunction(n_in, n_out, f), sources)`."
         )
 
-    # Names and sizes
-
-    @property
-    def name(self) -> str:
-        """The name given at construction, or `""`."""
-        return self.blueprint.name
-
-    @property
-    def class_name(self) -> str:
-        """The name of the class."""
-        return type(self).__name__
-
     @property
     def full_name(self) -> str:
         """Class and name, as `RateJax 'hidden'`; only the class if there is no name.
@@ -344,40 +242,6 @@ class AbstractModule(eqx.Module):
         `Sequential.1_RateJax (RateJax 'hidden')`.
         """
         return full_name(self)
-
-    @property
-    def shape(self) -> Shape:
-        """`(N,)` or `(N_in, N_out)`, as given at construction."""
-        return self.blueprint.shape
-
-    @property
-    def size_in(self) -> int:
-        """Number of input channels; 0 of an empty `Sequential`, which takes any."""
-        return self.blueprint.shape[0]
-
-    @property
-    def size_out(self) -> int:
-        """Number of output channels."""
-        return self.blueprint.shape[-1]
-
-    @property
-    def size(self) -> int:
-        """The same as `size_out`."""
-        return self.size_out
-
-    @property
-    def spiking_input(self) -> bool:
-        """Whether the input is taken as spikes."""
-        return self.blueprint.spiking_input
-
-    @property
-    def spiking_output(self) -> bool:
-        """Whether the output is spikes."""
-        return self.blueprint.spiking_output
-
-    def __repr__(self) -> str:
-        """A tree of submodules and attributes, with their shapes and families."""
-        return as_text(self)
 
     def __hash__(self) -> int:
         """Raises `TypeError`: arrays have no hash."""
@@ -397,73 +261,3 @@ class AbstractModule(eqx.Module):
                     f"{self.full_name}: two attributes or submodules are called {name!r}; put "
                     "the submodules of one list into a dictionary with names of their own."
                 )
-
-
-def evolve_checked(
-    module: AbstractModule,
-    input_data: Array,
-    record: bool,
-    segment: int | None = None,
-    over: MeshAxis | None = None,
-    *,
-    where: str,
-) -> tuple[Array, NestedDict, NestedDict]:
-    """A run over an input that was checked, as of `evolve`.
-
-    Its place is an argument because messages are compiled in: equal layers at two places must
-    not share them.
-    """
-    with settings_for(traced=not is_concrete(input_data)):
-        return _evolve_checked(module, input_data, record, segment, over, where)
-
-
-# Compiled once for all modules of one configuration, so that a call outside `jit` is fast too.
-@eqx.filter_jit
-def _evolve_checked(
-    module: AbstractModule,
-    input_data: Array,
-    record: bool,
-    segment: int | None,
-    over: MeshAxis | None,
-    where: str,
-) -> tuple[Array, NestedDict, NestedDict]:
-    debug = DEBUG.on
-    run_one = run_checked if segment is None else partial(run_segments, length=segment)
-
-    def run(module: AbstractModule, input_data: Array) -> tuple[Array, NestedDict, NestedDict]:
-        if input_data.ndim == 3:
-            return run_batch(module, input_data, record, run_one, over)
-        return run_one(module, input_data, record)
-
-    with running(where, module):
-        owner = module.full_name
-        # Here, where it costs nothing once it is compiled.
-        check_arrays(module, input_data.shape)
-        before, dtype = module.state(), run_dtype(module, input_data)
-        module, input_data = module_with_dtype(module, dtype), with_dtype(input_data, dtype)
-        if debug:
-            module = check_attributes(module, owner)
-            input_data = check_finite(input_data, owner, "input_data")
-        output, state, recorded = (run if over else divided_by_xla(run))(module, input_data)
-        if debug:
-            output = check_finite(output, owner, "the output")
-    return output, state_as_before(state, before), recorded
-
-
-@eqx.filter_jit
-def _evolve_events(
-    module: AbstractModule,
-    events: Events,
-    duration: Float[Array, ""] | None,
-    num_steps: int | None,
-    where: str,
-) -> tuple[Events, NestedDict]:
-    with running(where, module):
-        check_arrays(module, (0, module.size_in))
-    before, dtype = module.state(), run_dtype(module, events)
-    module = module_with_dtype(module, dtype)
-    events, duration = with_dtype((events, duration), dtype)
-    with running(where, module):
-        events, duration = check_values(module, events, duration, num_steps)
-        events, state = module.run_events(events, duration, num_steps)
-    return events, state_as_before(state, before)

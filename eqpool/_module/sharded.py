@@ -7,9 +7,10 @@ from jaxtyping import Array, ArrayLike
 
 from .._errors import describe
 from .._types import NestedDict
-from .base import AbstractModule, evolve_checked
+from .base import AbstractModule
 from .batching import checked_input, MeshAxis
 from .checkpoint import segment_length
+from .compiled import evolve_checked
 from .mesh import mesh_size
 from .place import place
 from .precision import check_precision

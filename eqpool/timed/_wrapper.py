@@ -1,33 +1,16 @@
 """`TimedModule`: a module on time series, with a clock."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int
 
-from .._attribute import (
-    Blueprint,
-    FamilyLike,
-    field,
-    Parameter,
-    SimulationParameter,
-    State,
-)
+from .._attribute import Blueprint, field, State
 from .._errors import describe, is_concrete
-from .._module import (
-    AbstractModule,
-    as_text,
-    attributes,
-    attributes_named,
-    initialise,
-    reset,
-    set_attributes,
-    submodules,
-)
-from .._types import NestedDict, Shape
+from .._module import AbstractAttributed, AbstractModule, initialise, submodules
+from .._types import NestedDict
 from ._grid import at
 from ._input import check_series, Series
 from ._plan import plan
@@ -36,10 +19,7 @@ from ._series import as_record, as_series
 from ._time_step import common_dt
 
 
-_M = TypeVar("_M", bound="TimedModule")
-
-
-class TimedModule(eqx.Module):
+class TimedModule(AbstractAttributed):
     """A module that takes and returns time series of pynapple, and knows what time it is.
 
     `module.timed()` makes one. Nothing mutates: a run returns the new state, clock included, and
@@ -219,89 +199,15 @@ class TimedModule(eqx.Module):
         # The module may have got another dt since.
         common_dt(self.module, self.dt, self.full_name)
 
-    def as_graph(self) -> Any:
-        """The computational graph of the wrapped module."""
-        return self.module.as_graph()
-
-    def __repr__(self) -> str:
-        """A tree of submodules and attributes, as of `eqpool.AbstractModule`."""
-        return as_text(self)
-
-    # Attributes and names, as of `eqpool.AbstractModule`
-
-    def parameters(self, family: FamilyLike = None) -> NestedDict:
-        """A nested dictionary of parameters, `{"module": {...}}`."""
-        return attributes(self, Parameter, family)
-
-    def state(self, family: FamilyLike = None) -> NestedDict:
-        """A nested dictionary of states, `{"num_timesteps": ..., "module": {...}}`."""
-        return attributes(self, State, family)
-
-    def simulation_parameters(self, family: FamilyLike = None) -> NestedDict:
-        """A nested dictionary of simulation parameters, `{"module": {...}}`."""
-        return attributes(self, SimulationParameter, family)
-
-    def attributes_named(self, name: str | Iterable[str]) -> NestedDict:
-        """A nested dictionary of all attributes with this name, or with one of several names."""
-        return attributes_named(self, name)
-
     def modules(self) -> dict[str, Any]:
         """`{"module": the wrapped module}`."""
         return dict(submodules(self))
 
-    def set_attributes(self: _M, attributes: Mapping[str, Any]) -> _M:
-        """A new module with other values, as of a new state."""
-        return set_attributes(self, attributes)
-
-    def reset_state(self: _M) -> _M:
-        """A new module with every state as at construction, and the clock at 0."""
-        return reset(self, State)
-
-    def reset_parameters(self: _M) -> _M:
-        """A new module with every parameter as at construction."""
-        return reset(self, Parameter)
-
-    @property
-    def name(self) -> str:
-        """The name of the wrapped module, or `""`."""
-        return self.module.name
-
-    @property
-    def class_name(self) -> str:
-        """The name of the class."""
-        return type(self).__name__
+    def as_graph(self) -> Any:
+        """The computational graph of the wrapped module."""
+        return self.module.as_graph()
 
     @property
     def full_name(self) -> str:
         """Both classes and the name, as `TimedModule(RateJax 'hidden')`."""
         return f"{self.class_name}({self.module.full_name})"
-
-    @property
-    def shape(self) -> Shape:
-        """Shape of the wrapped module."""
-        return self.module.shape
-
-    @property
-    def size_in(self) -> int:
-        """Number of input channels."""
-        return self.module.size_in
-
-    @property
-    def size_out(self) -> int:
-        """Number of output channels."""
-        return self.module.size_out
-
-    @property
-    def size(self) -> int:
-        """The same as `size_out`."""
-        return self.size_out
-
-    @property
-    def spiking_input(self) -> bool:
-        """Whether the wrapped module takes its input as spikes."""
-        return self.module.spiking_input
-
-    @property
-    def spiking_output(self) -> bool:
-        """Whether the output is a `TsGroup`."""
-        return self.module.spiking_output
