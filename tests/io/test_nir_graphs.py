@@ -7,18 +7,11 @@ import numpy as np
 import pytest
 
 import eqpool
+from tests.io.nir_graphs import graph_of
 
 
 O = np.ones(2)
 W = np.array([[1.0, 2.0], [3.0, 4.0]])
-
-
-def graph_of(edges=(("input", "n"), ("n", "output")), size=2, **nodes):
-    ends = {
-        "input": nir.Input({"input": np.atleast_1d(size)}),
-        "output": nir.Output({"output": np.atleast_1d(size)}),
-    }
-    return nir.NIRGraph(nodes=ends | nodes, edges=list(edges), type_check=False)
 
 
 def lif(**kwargs):
