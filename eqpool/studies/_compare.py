@@ -99,7 +99,7 @@ def compare_solvers(
         print(eqpool.studies.table(found))
         ```
     """
-    solver, finest = reference
+    _, finest = reference
     for dt in steps:
         if abs(dt / finest - round(dt / finest)) > 1e-6 or dt < finest:
             raise ValueError(
@@ -112,43 +112,62 @@ def compare_solvers(
 
     def measure(solver: Any, dt: float) -> tuple[Any, Any, list[float]]:
         mod, x = build(solver, dt), drive(dt)
-        (trace, spikes), run_time, compile_time = timed(run, mod, x, repeats)
-        gradient, gradient_time = None, float("nan")
-        if loss is not None:
-            gradient, gradient_time, _ = timed(
-                filter_grad(loss, family=family, check_finite=False), mod, x, repeats
-            )
-        times = [run_time, gradient_time, compile_time]
-        return (np.asarray(trace), spike_times(spikes, dt)), gradient, times
+        found, gradient, elapsed = timed_with_gradient(run, loss, mod, x, family, repeats)
+        return (np.asarray(found[0]), spike_times(found[1], dt)), gradient, elapsed
 
-    (trace, times), gradient, _ = measure(solver, finest)
+    points = [(name, solver, dt) for name, solver in solvers.items() for dt in steps]
+    return measurements(measure, points, reference, on_measurement)
+
+
+def measurements(
+    measure: Callable[[Any, float], tuple[Any, Any, list[float]]],
+    points: Sequence[tuple[str, Any, float]],
+    reference: tuple[Any, float],
+    on_measurement: Callable[[Measurement], Any] | None,
+) -> list[Measurement]:
+    """Each point, `(name, solver, dt)`, against the reference.
+
+    `measure(solver, dt)` gives trace and spike times, gradient or `None`, and the elapsed times.
+    """
+    (trace, times), gradient, _ = measure(*reference)
     found = []
-    for name, solver in solvers.items():
-        for dt in steps:
-            (ours, our_times), our_gradient, elapsed = measure(solver, dt)
-            timing, surplus = spike_time_error(our_times, times)
-            found.append(
-                Measurement(
-                    name,
-                    dt,
-                    setting(solver, dt),
-                    trace_error(ours, trace),
-                    timing,
-                    surplus,
-                    float("nan") if loss is None else gradient_error(our_gradient, gradient),
-                    *elapsed,
-                )
+    for name, solver, dt in points:
+        (ours, our_times), our_gradient, elapsed = measure(solver, dt)
+        timing, surplus = spike_time_error(our_times, times)
+        found.append(
+            Measurement(
+                name,
+                dt,
+                _setting(solver, dt),
+                trace_error(ours, trace),
+                timing,
+                surplus,
+                float("nan") if gradient is None else gradient_error(our_gradient, gradient),
+                *elapsed,
             )
-            if on_measurement is not None:
-                on_measurement(found[-1])
+        )
+        if on_measurement is not None:
+            on_measurement(found[-1])
     return found
+
+
+def timed_with_gradient(
+    run: Callable, loss: Callable | None, mod: Any, x: Any, family: FamilyLike, repeats: int
+) -> tuple[Any, Any, list[float]]:
+    """What a run and the gradient of a loss return, and how long they and compiling took."""
+    result, run_time, compile_time = _timed(run, mod, x, repeats)
+    gradient, gradient_time = None, float("nan")
+    if loss is not None:
+        gradients = filter_grad(loss, family=family, check_finite=False)
+        gradient, gradient_time, _ = _timed(gradients, mod, x, repeats)
+    return result, gradient, [run_time, gradient_time, compile_time]
 
 
 _ENOUGH = 1.0
 """Seconds after which a slow run is not repeated."""
 
 
-def setting(solver: Any, dt: float) -> str:
+def _setting(solver: Any, dt: float) -> str:
     """What sets the accuracy of a solver, in words."""
     if isinstance(solver, EventDriven):
         rtol = solver.controller(jnp.result_type(float)).rtol
@@ -156,7 +175,7 @@ def setting(solver: Any, dt: float) -> str:
     return f"{1e3 * dt:g} ms"
 
 
-def timed(function: Callable, mod: Any, x: Any, repeats: int) -> tuple[Any, float, float]:
+def _timed(function: Callable, mod: Any, x: Any, repeats: int) -> tuple[Any, float, float]:
     """Result, median run time and compile time."""
     jitted: Any = eqx.filter_jit(function)
     compiled = jitted.lower(mod, x)

@@ -11,8 +11,7 @@ from jaxtyping import Array
 from .._attribute import FamilyLike
 from .._events import Events
 from .._filters import filter_grad
-from ._compare import Measurement, setting, timed
-from ._distances import gradient_error, spike_time_error, trace_error
+from ._compare import Measurement, measurements, timed_with_gradient
 
 
 def work_precision(
@@ -83,37 +82,15 @@ def work_precision(
         def run(mod: Any, events: Events) -> tuple[Events, Any]:
             return mod.evolve_events(events, num_steps=steps)
 
-        (spikes, state), run_time, compile_time = timed(run, mod, events, repeats)
-        gradient, gradient_time = None, float("nan")
-        if loss is not None:
-            value = loss
-            gradients = filter_grad(
-                lambda mod, events: value(*run(mod, events)), family=family, check_finite=False
-            )
-            gradient, gradient_time, _ = timed(gradients, mod, events, repeats)
-        return (spikes.trains(), _vmem(state)), gradient, [run_time, gradient_time, compile_time]
+        value: Any = loss
+        found, gradient, elapsed = timed_with_gradient(
+            run, loss and (lambda m, x: value(*run(m, x))), mod, events, family, repeats
+        )
+        spikes, state = found
+        return (_vmem(state)[None], spikes.trains()), gradient, elapsed
 
-    (times, vmem), gradient, _ = measure(*reference)
-    found = []
-    for name, points in settings.items():
-        for solver, dt in points:
-            (our_times, our_vmem), our_gradient, elapsed = measure(solver, dt)
-            timing, surplus = spike_time_error(our_times, times)
-            found.append(
-                Measurement(
-                    name,
-                    dt,
-                    setting(solver, dt),
-                    trace_error(our_vmem[None], vmem[None]),
-                    timing,
-                    surplus,
-                    float("nan") if loss is None else gradient_error(our_gradient, gradient),
-                    *elapsed,
-                )
-            )
-            if on_measurement is not None:
-                on_measurement(found[-1])
-    return found
+    points = [(name, *point) for name, curve in settings.items() for point in curve]
+    return measurements(measure, points, reference, on_measurement)
 
 
 def gradient_memory(
