@@ -23,10 +23,14 @@ Key: TypeAlias = UInt32[Array, "2"]
 PerNeuron: TypeAlias = Float[Array, ""] | Float[Array, " N"]
 
 if TYPE_CHECKING:
+    # As type checkers understand a field that subclasses fill in.
+    from typing import ClassVar as AbstractVar
+
     _Leaf = TypeVar("_Leaf")
     # jaxtyping's has no type, which strict type checkers hold against those who use it.
     PyTree: TypeAlias = Any | _Leaf
 else:
+    from equinox import AbstractVar as AbstractVar
     from jaxtyping import PyTree as PyTree
 
 NestedDict: TypeAlias = dict[str, Any]

@@ -4,20 +4,14 @@ import dataclasses
 import itertools
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TYPE_CHECKING, TypeAlias
+from typing import Any, TypeAlias
 
 from jaxtyping import Array, Float
 
 from .._errors import describe, listing, suggestion
 from .._module import AbstractModule, attribute_value
-from .._types import NestedDict
+from .._types import AbstractVar, NestedDict
 from ..graph import Wiring
-
-
-if TYPE_CHECKING:
-    from typing import ClassVar as AbstractVar
-else:
-    from equinox import AbstractVar
 
 
 # A plain dictionary would be flattened in the order of its keys.

@@ -1,7 +1,7 @@
 """`SoftmaxJax` and `LogSoftmaxJax`: readouts that turn spikes into probabilities."""
 
 import abc
-from typing import Any, TYPE_CHECKING
+from typing import Any
 
 import jax
 from jaxtyping import Array, Float
@@ -10,16 +10,10 @@ from .._attribute import Blueprint, Constant
 from .._errors import describe
 from .._module import AbstractModule, initialise
 from .._random import as_key, keys_by_name
-from .._types import NestedDict
+from .._types import AbstractVar, NestedDict
 from ..graph import InstantFunction, Wiring
 from .exp_syn import ExpSynJax
 from .linear import LinearJax
-
-
-if TYPE_CHECKING:
-    from typing import ClassVar as AbstractVar
-else:
-    from equinox import AbstractVar
 
 
 class AbstractReadout(AbstractModule):

@@ -1,23 +1,17 @@
 """`AbstractAttributed`: dictionaries of attributes, other values, names and sizes."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, TYPE_CHECKING, TypeVar
+from typing import Any, TypeVar
 
 import equinox as eqx
 
 from .._attribute.blueprint import Blueprint
 from .._attribute.selection import FamilyLike
 from .._attribute.spec import Parameter, SimulationParameter, State
-from .._types import NestedDict, Shape
+from .._types import AbstractVar, NestedDict, Shape
 from .show import as_text
 from .tree import attributes, attributes_named
 from .update import reset, set_attributes
-
-
-if TYPE_CHECKING:
-    from typing import ClassVar as AbstractVar
-else:
-    from equinox import AbstractVar
 
 
 _M = TypeVar("_M", bound="AbstractAttributed")

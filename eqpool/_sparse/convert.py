@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from .._errors import describe, is_concrete
 from .._types import Shape
-from .weights import SparseWeights
+from .weights import check_range, SparseWeights
 
 
 def is_sparse(value: Any) -> bool:
@@ -60,7 +60,7 @@ def _from_bcoo(value: Any, owner: str) -> SparseWeights:
     used = (indices < np.asarray(shape[:axes])).any(axis=1) if axes else np.ones(1, bool)
     indices, data = indices[used], value.data[used]
     for axis in range(1, axes):
-        _check_axis(indices[:, axis], axis, shape[axis], owner)
+        check_range(indices[:, axis], shape[axis], "index", owner, f" in axis {axis}")
     strides = [math.prod(shape[axis + 1 :]) for axis in range(1, axes)]
     start = indices[:, 1:] @ np.asarray(strides, np.int64)
     width = math.prod(dense)
@@ -68,15 +68,6 @@ def _from_bcoo(value: Any, owner: str) -> SparseWeights:
     return SparseWeights(
         data.reshape(-1), np.repeat(indices[:, 0], width), targets, shape, owner=owner
     )
-
-
-def _check_axis(index: np.ndarray, axis: int, size: int, owner: str) -> None:
-    bad = np.flatnonzero((index < 0) | (index >= size))
-    if bad.size:
-        raise ValueError(
-            f"{owner}: connection {bad[0]} has the index {index[bad[0]]} in axis {axis}, which "
-            f"must be from 0 to {size - 1}."
-        )
 
 
 def values_for(weights: SparseWeights, value: Any, owner: str) -> Float[Array, " C"]:

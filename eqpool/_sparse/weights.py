@@ -80,8 +80,8 @@ class SparseWeights(eqx.Module):
                 f"{owner}: needs as many values as sources and targets, (C,) each; got shapes "
                 f"{array.shape}, {source.shape} and {target.shape}."
             )
-        _check_range(source, shape[0], "source", owner)
-        _check_range(target, math.prod(shape[1:]), "target", owner)
+        check_range(source, shape[0], "source", owner)
+        check_range(target, math.prod(shape[1:]), "target", owner)
         order = np.lexsort((target, source))
         source, target = source[order], target[order]
         new = np.ones(len(order), bool)
@@ -200,12 +200,13 @@ def _real(values: Any, owner: str) -> Array:
     return jnp.array(array, jnp.result_type(float), copy=True)
 
 
-def _check_range(index: np.ndarray, size: int, what: str, owner: str) -> None:
+def check_range(index: np.ndarray, size: int, what: str, owner: str, where: str = "") -> None:
+    """Raises for an index that is not one of so many."""
     bad = np.flatnonzero((index < 0) | (index >= size))
     if bad.size:
         raise ValueError(
-            f"{owner}: connection {bad[0]} has the {what} {index[bad[0]]}, which must be from 0 to "
-            f"{size - 1}."
+            f"{owner}: connection {bad[0]} has the {what} {index[bad[0]]}{where}, which must be "
+            f"from 0 to {size - 1}."
         )
 
 
