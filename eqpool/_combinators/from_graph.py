@@ -34,11 +34,7 @@ from .residual import Residual
 from .sequential import Sequential
 
 
-_WITH_RECURRENCE: dict[type, Any] = {
-    RateNeurons: RateJax,
-    LIFNeurons: LIFJax,
-    AdExNeurons: AdExLIF,
-}
+_WITH_RECURRENCE: dict[type, Any] = {RateNeurons: RateJax, LIFNeurons: LIFJax, AdExNeurons: AdExLIF}
 _WITHOUT: dict[type, Any] = {ExponentialSynapses: ExpSynJax, ExponentialFilter: ExpSmoothJax}
 
 

@@ -10,14 +10,7 @@ from .._attribute import NON_NEGATIVE, Parameter, POSITIVE, USUAL_SLOW_TIME, USU
 from .._neuron import AbstractNeuron, parameter, scale, state, time_constant
 from .._types import NestedDict, PerNeuron
 from ..graph import AdExNeurons
-from .exponential import (
-    check_order,
-    membrane_coordinate,
-    membrane_potential,
-    STEEP,
-    TOP,
-    up_to,
-)
+from .exponential import check_order, membrane_coordinate, membrane_potential, STEEP, TOP, up_to
 
 
 class AdExLIF(AbstractNeuron):

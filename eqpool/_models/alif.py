@@ -77,10 +77,7 @@ class ALIF(AbstractNeuron):
 
     def fire(self, s: dict[str, Array], spikes: Array) -> dict[str, Array]:
         reached = self.threshold + self.beta * s["adaptation"]
-        return s | {
-            "vmem": s["vmem"] - spikes * reached,
-            "adaptation": s["adaptation"] + spikes,
-        }
+        return s | {"vmem": s["vmem"] - spikes * reached, "adaptation": s["adaptation"] + spikes}
 
     def distance(self, y: dict[str, Array], at: NestedDict) -> Array:
         reached = self.threshold + self.beta * at["adaptation"]

@@ -8,14 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .. import physics
-from .._attribute import (
-    Blueprint,
-    field,
-    NON_NEGATIVE,
-    POSITIVE,
-    SimulationParameter,
-    uniform_sqrt,
-)
+from .._attribute import Blueprint, field, NON_NEGATIVE, POSITIVE, SimulationParameter, uniform_sqrt
 from .._module import normalise_shape
 from .._neuron import AbstractNeuron, build, parameter, recurrent_weights, state, time_constant
 from .._neuron.recurrent import all_arriving, as_weights
@@ -89,11 +82,7 @@ class LIFJax(AbstractNeuron):
     )
     bias: PerNeuron = parameter(0.0, "biases", "", "Added to the membrane in each step.")
     threshold: PerNeuron = parameter(
-        1.0,
-        "thresholds",
-        "",
-        "Threshold, and what a spike takes from the membrane.",
-        POSITIVE,
+        1.0, "thresholds", "", "Threshold, and what a spike takes from the membrane.", POSITIVE
     )
     vmem: Float[Array, " N"] = state(0.0, "", "Membrane potential after the reset.")
     isyn: Float[Array, "N K"] = state(0.0, "", "Synaptic currents.", shape=("N", "K"))

@@ -80,11 +80,7 @@ class AbstractModule(AbstractAttributed):
         """
 
     def evolve(
-        self,
-        input_data: ArrayLike,
-        record: bool = False,
-        *,
-        checkpoint: bool | int = False,
+        self, input_data: ArrayLike, record: bool = False, *, checkpoint: bool | int = False
     ) -> tuple[Array, NestedDict, NestedDict]:
         """Runs the module over an input, from the state that it holds.
 
@@ -119,21 +115,13 @@ class AbstractModule(AbstractAttributed):
         return evolve_checked(self, array, bool(record), length, where=place(self))
 
     def __call__(
-        self,
-        input_data: ArrayLike,
-        record: bool = False,
-        *,
-        checkpoint: bool | int = False,
+        self, input_data: ArrayLike, record: bool = False, *, checkpoint: bool | int = False
     ) -> tuple[Array, NestedDict, NestedDict]:
         """The same as `evolve`."""
         return self.evolve(input_data, record, checkpoint=checkpoint)
 
     def evolve_events(
-        self,
-        events: Events,
-        duration: ArrayLike | None = None,
-        *,
-        num_steps: int | None = None,
+        self, events: Events, duration: ArrayLike | None = None, *, num_steps: int | None = None
     ) -> tuple[Events, NestedDict]:
         """Runs the module over spikes given by their times, from the state that it holds.
 

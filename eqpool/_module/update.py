@@ -51,11 +51,7 @@ def reset(module: _M, role: type[AbstractAttribute]) -> _M:
 
 
 def flat_attributes(
-    module: Any,
-    attributes: Any,
-    path: tuple[str, ...],
-    owner: str,
-    from_rockpool: bool = False,
+    module: Any, attributes: Any, path: tuple[str, ...], owner: str, from_rockpool: bool = False
 ) -> dict[tuple[str, ...], Any]:
     """The values of a nested dictionary by their logical paths.
 

@@ -142,11 +142,7 @@ def _batch(
 
     more = tuple(jax.ShapeDtypeStruct((size, *x.shape), x.dtype) for x in shapes)
     out = _linear_p.bind(
-        *args,
-        count=count,
-        function=mapped,
-        transposed=mapped_transposed,
-        shapes=more,
+        *args, count=count, function=mapped, transposed=mapped_transposed, shapes=more
     )
     return out, [0] * len(out)
 

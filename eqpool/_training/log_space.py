@@ -14,9 +14,7 @@ from .._types import PyTree
 
 
 def log_space(
-    optimiser: optax.GradientTransformation,
-    lower: float | None = None,
-    upper: float | None = None,
+    optimiser: optax.GradientTransformation, lower: float | None = None, upper: float | None = None
 ) -> optax.GradientTransformationExtraArgs:
     r"""Lets an optimiser act on $\ln p$ instead of $p$, within bounds.
 

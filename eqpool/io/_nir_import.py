@@ -25,14 +25,7 @@ from ..graph import (
 )
 from ._nir_file import read_file
 from ._nir_normal import normalised, unused
-from ._nir_reader import (
-    check_discretisation,
-    Discretisation,
-    FORGETFUL,
-    LASTING,
-    LINEAR,
-    Reader,
-)
+from ._nir_reader import check_discretisation, Discretisation, FORGETFUL, LASTING, LINEAR, Reader
 from ._nir_values import note
 
 

@@ -14,11 +14,7 @@ from ._time_series import event_trains, is_timed, sample_times
 
 
 def raster(
-    spikes: Any,
-    dt: Float[ArrayLike, ""] | None = None,
-    *,
-    ax: Axes | None = None,
-    **kwargs: Any,
+    spikes: Any, dt: Float[ArrayLike, ""] | None = None, *, ax: Axes | None = None, **kwargs: Any
 ) -> Axes:
     """A mark for each spike: neurons over time.
 

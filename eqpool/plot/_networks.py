@@ -58,11 +58,7 @@ def weights(
 
 
 def network(
-    graph: Any,
-    *,
-    names: Sequence[str] | None = None,
-    ax: Axes | None = None,
-    **kwargs: Any,
+    graph: Any, *, names: Sequence[str] | None = None, ax: Axes | None = None, **kwargs: Any
 ) -> Axes:
     """The computational graph from left to right: weights, neurons and functions as boxes.
 
