@@ -18,6 +18,7 @@ from .tree import (
     attribute_value as attribute_value,
     attributes as attributes,
     attributes_named as attributes_named,
+    declared_leaves as declared_leaves,
     is_module as is_module,
     is_tied as is_tied,
     lead_axes as lead_axes,

@@ -8,7 +8,7 @@ import jax.tree_util as jtu
 
 from .._attribute.spec import AbstractAttribute, Parameter, SimulationParameter, State
 from .._errors import describe
-from .tree import is_module, map_leaves, Site
+from .tree import is_module, tagged_leaves
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,17 +76,13 @@ def summary(model: Any) -> Summary:
     modules: dict[str, dict[str, int]] = {}
     totals: dict[type[AbstractAttribute], int] = {Parameter: 0, State: 0, SimulationParameter: 0}
 
-    def note(site: Site, leaf: Any) -> Any:
-        if site.field is not None:
-            size = math.prod(getattr(leaf, "shape", (0,)))
-            totals[type(site.field)] += size
-            if isinstance(site.field, Parameter):
-                own = modules.setdefault("/".join(site.path[:-1]), {})
-                family = str(site.field.family)
-                own[family] = own.get(family, 0) + size
-        return leaf
-
-    map_leaves(note, model)
+    for path, field, leaf in tagged_leaves(model):
+        size = math.prod(getattr(leaf, "shape", (0,)))
+        totals[type(field)] += size
+        if isinstance(field, Parameter):
+            own = modules.setdefault("/".join(path[:-1]), {})
+            family = str(field.family)
+            own[family] = own.get(family, 0) + size
     families: dict[str, int] = {}
     for counts in modules.values():
         for family, size in counts.items():

@@ -6,6 +6,7 @@ position and class (`0_LinearJax`, as in Rockpool); in a dictionary it is the ke
 """
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -87,33 +88,26 @@ def _map_module(function: Callable[[Site, Any], Any], module: Any, path: tuple[s
     for name, child in children.items():
         site = Site((*path, name), known.get(name), module)
         if name in holders and not is_tied(child):
+            members = {key: Site((*path, key), known[key], module) for key in child}
             new.append(
-                {
-                    key: jtu.tree_map(
-                        lambda leaf, key=key: function(
-                            Site((*path, key), known[key], module), leaf
-                        ),
-                        value,
-                    )
-                    for key, value in child.items()
-                }
+                {key: jtu.tree_map(partial(function, members[key]), child[key]) for key in child}
             )
         elif isinstance(child, Blueprint):
-            new.append(
-                jtu.tree_map_with_path(
-                    lambda keys, leaf, site=site: function(
-                        site._replace(path=_extend(site.path, keys, leaf)), leaf
-                    ),
-                    child,
-                )
-            )
+            new.append(_map_undeclared(function, child, site))
         elif isinstance(child, SparseWeights):
             new.append(_map_sparse(function, child, site))
         elif name in known:
-            new.append(jtu.tree_map(lambda leaf, site=site: function(site, leaf), child))
+            new.append(jtu.tree_map(partial(function, site), child))
         else:
             new.append(_map(function, child, site))
     return jtu.tree_unflatten(treedef, new)
+
+
+def _map_undeclared(function: Callable[[Site, Any], Any], tree: Any, site: Site) -> Any:
+    def visit(key_path: tuple[Any, ...], leaf: Any) -> Any:
+        return function(site._replace(path=_extend(site.path, key_path, leaf)), leaf)
+
+    return jtu.tree_map_with_path(visit, tree)
 
 
 def _map_sparse(function: Callable[[Site, Any], Any], weights: Any, site: Site) -> Any:
@@ -236,17 +230,23 @@ def attributes_named(module: Any, name: str | Iterable[str]) -> NestedDict:
     return found
 
 
-def tagged_leaves(tree: Any) -> list[Tagged]:
-    """Every declared leaf of a tree."""
+def declared_leaves(tree: Any) -> list[tuple[Site, Any]]:
+    """Every declared leaf of a tree, and where it stands."""
     found = []
 
     def note(site: Site, leaf: Any) -> Any:
         if site.field is not None:
-            found.append(Tagged(site.path, site.field, leaf))
+            found.append((site, leaf))
         return leaf
 
     map_leaves(note, tree)
     return found
+
+
+def tagged_leaves(tree: Any) -> list[Tagged]:
+    """Every declared leaf of a tree."""
+    found = declared_leaves(tree)
+    return [Tagged(at.path, at.field, leaf) for at, leaf in found if at.field is not None]
 
 
 def has_batch_axis(site: Site, leaf: Any) -> bool:

@@ -1,5 +1,6 @@
 """Whether a module that was read agrees with what its class declares."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -24,39 +25,35 @@ _ROLES = {role.role for role in (Parameter, State, SimulationParameter)}
 
 def check_whole(tree: Any) -> None:
     """Raises `ValueError` for half of a partition, which has `None` in place of the other half."""
-    for module in jtu.tree_leaves(tree, is_leaf=is_module):
-        if is_module(module):
-            _check_whole(module, (type(module).__name__,))
-
-
-def _check_whole(module: Any, path: tuple[str, ...]) -> None:
-    initial = module.blueprint.initial
-    for name in fields(module):
-        if attribute_value(module, name) is None or initial.get(name, ()) is None:
-            where = ".".join((*path, name))
-            raise ValueError(
-                f"eqpool.save: {where}: must be an array; it is NoneType None, as in one half of a "
-                "partition or in a gradient. Put the halves together first, "
-                "`eqpool.combine(trainable, frozen)`."
-            )
-    for name, child in submodules(module):
-        _check_whole(child, (*path, name))
+    for owner, module in _modules(tree):
+        initial = module.blueprint.initial
+        for name in fields(module):
+            if attribute_value(module, name) is None or initial.get(name, ()) is None:
+                raise ValueError(
+                    f"eqpool.save: {owner}.{name}: must be an array; it is NoneType None, as in "
+                    "one half of a partition or in a gradient. Put the halves together first, "
+                    "`eqpool.combine(trainable, frozen)`."
+                )
 
 
 def check(tree: Any) -> None:
     """Raises `ValueError`, naming class and field, where a module contradicts its declaration."""
-    for module in jtu.tree_leaves(tree, is_leaf=is_module):
-        if is_module(module):
-            _check_module(module, (type(module).__name__,))
+    for owner, module in _modules(tree):
+        _check_blueprint(module, owner)
+        for name, field in fields(module).items():
+            _check_value(module, name, field, f"{owner}.{name}")
 
 
-def _check_module(module: Any, path: tuple[str, ...]) -> None:
-    owner = ".".join(path)
-    _check_blueprint(module, owner)
-    for name, field in fields(module).items():
-        _check_value(module, name, field, f"{owner}.{name}")
+def _modules(tree: Any) -> Iterator[tuple[str, Any]]:
+    """All modules and those inside them, each by its way from an outermost one."""
+    for module in filter(is_module, jtu.tree_leaves(tree, is_leaf=is_module)):
+        yield from _inside(module, type(module).__name__)
+
+
+def _inside(module: Any, path: str) -> Iterator[tuple[str, Any]]:
+    yield path, module
     for name, child in submodules(module):
-        _check_module(child, (*path, name))
+        yield from _inside(child, f"{path}.{name}")
 
 
 def _check_blueprint(module: Any, owner: str) -> None:

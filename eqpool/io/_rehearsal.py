@@ -9,7 +9,15 @@ import jax.numpy as jnp
 import jax.tree_util as jtu
 
 from .._attribute import fields, Function, State
-from .._module import AbstractModule, is_module, lead_axes, map_leaves, Site, submodules
+from .._module import (
+    AbstractModule,
+    declared_leaves,
+    is_module,
+    lead_axes,
+    map_leaves,
+    Site,
+    submodules,
+)
 from ._check import check
 from ._encoding import decode
 from ._names import Names
@@ -60,29 +68,19 @@ def _try_module(module: AbstractModule) -> None:
 def _input(module: AbstractModule, steps: int) -> jax.ShapeDtypeStruct:
     """An input like the ones that the module has had: its precision, and the batch of its state."""
     kinds, batch = [], ()
-
-    def note(site: Site, leaf: Any) -> Any:
-        nonlocal batch
-        if site.field is not None:
-            if jnp.issubdtype(leaf.dtype, jnp.floating):
-                kinds.append(leaf.dtype)
-            if isinstance(site.field, State) and leaf.ndim > site.initial.ndim:
-                batch = leaf.shape[:1]
-        return leaf
-
-    map_leaves(note, module)
+    for site, leaf in declared_leaves(module):
+        if jnp.issubdtype(leaf.dtype, jnp.floating):
+            kinds.append(leaf.dtype)
+        if isinstance(site.field, State) and leaf.ndim > site.initial.ndim:
+            batch = leaf.shape[:1]
     kind = max(kinds, key=lambda dtype: jnp.finfo(dtype).bits, default=jnp.result_type(float))
     return jax.ShapeDtypeStruct((*batch, steps, max(module.size_in, 1)), kind)
 
 
 def _one_of_ensemble(module: AbstractModule) -> AbstractModule:
     """The shapes of a single module, without the axes that an ensemble has in front."""
-    found: list[tuple[int, ...]] = []
-
-    def note(site: Site, leaf: Any) -> Any:
-        if site.field is not None:
-            found.append(lead_axes(site)[0])
-        return leaf
+    leads = [lead_axes(site)[0] for site, _ in declared_leaves(module)]
+    whole = max(leads, key=len, default=())
 
     def strip(site: Site, leaf: Any) -> Any:
         if not eqx.is_array(leaf):
@@ -95,8 +93,6 @@ def _one_of_ensemble(module: AbstractModule) -> AbstractModule:
             lead = whole if leaf.shape[: len(whole)] == whole else ()
         return jax.ShapeDtypeStruct(leaf.shape[len(lead) :], leaf.dtype)
 
-    map_leaves(note, module)
-    whole = max(found, key=len, default=())
     return map_leaves(strip, module) if whole else module
 
 
