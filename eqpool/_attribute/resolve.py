@@ -37,17 +37,10 @@ def resolve(
 ) -> tuple[Array | SparseWeights, AbstractAttribute]:
     """The value of one field of one instance, and what the field is in that instance.
 
-    **Arguments:**
+    The constructor was given `argument`: a value, `None`, a `Constant`, or another attribute, whose
+    entries take precedence over the declared ones. `sizes` are the numbers behind names in shapes.
 
-    - `declaration`: what the class declares.
-    - `argument`: what the constructor was given: a value, `None`, a `Constant`, or another
-        attribute whose entries take precedence over the declared ones.
-    - `owner`: class and field, for messages, as `"RateJax.tau"`.
-    - `sizes`: the numbers behind the names in shapes.
-    - `key`: for initialisers that draw.
-
-    **Raises:** `TypeError` and `ValueError` as listed at
-    [`eqpool.AbstractAttribute`][].
+    **Raises:** `TypeError` and `ValueError` as listed at [`eqpool.AbstractAttribute`][].
     """
     attribute = _merge(declaration, argument, owner)
     if attribute.data is None:

@@ -23,13 +23,8 @@ def exact_events(
 ) -> tuple[Events, NestedDict]:
     """Output spikes and new state.
 
-    **Arguments:**
-
-    - `mod`: a module with a solver, `w_rec`, and states `spikes` and `timer_ref`.
-    - `flow`: its neurons.
-    - `start`: these at the start of the run.
-    - `events`: input, in the order of the channels of the module.
-    - `duration`: of the run, s.
+    The module has a solver, `w_rec`, and states `spikes` and `timer_ref`. `start` are its neurons,
+    `flow`, at the start of the run; events are in the order of its channels.
     """
     problem = Problem(
         flow, mod.solver, events, upcoming(events.valid), duration[None], _recurrent(mod)

@@ -19,26 +19,18 @@ _TINY = ("A", "F", "S")
 """Units of which float16, which ends at 6e-8, holds nothing that a neuron has."""
 
 
-def check_arrays(module: Any, input_shape: tuple[Any, ...] | None = None) -> None:
+def check_arrays(module: Any, input_shape: tuple[Any, ...]) -> None:
     """Raises where an array of a module, or of one inside it, is not what its class declares.
 
     Only shapes and dtypes are looked at, so it can be called while tracing, where it costs nothing
-    at run time.
-
-    **Arguments:**
-
-    - `module`: a module of eqpool.
-    - `input_shape`: of the input, `(T, N_in)` or `(B, T, N_in)`; a state with a batch axis must
-        fit it. Sizes may be those that `jax.export` leaves open. Default: any batch axis fits.
-
-    **Raises:** `TypeError`, naming module and field, for what is no array and for arrays of
-    another kind; `ValueError` for those of another shape, and for an ensemble.
+    at run time. A state with a batch axis must fit the input, `(T, N_in)` or `(B, T, N_in)`, whose
+    sizes may be those that `jax.export` leaves open.
     """
     _check_module(module, (), module.full_name, input_shape)
 
 
 def _check_module(
-    module: Any, path: tuple[str, ...], owner: str, input_shape: tuple[Any, ...] | None
+    module: Any, path: tuple[str, ...], owner: str, input_shape: tuple[Any, ...]
 ) -> None:
     for name, field in fields(module).items():
         site = Site((*path, name), field, module)
@@ -106,10 +98,8 @@ def _check_shape(site: Site, value: Any, where: str) -> None:
         raise ValueError(f"{where} has shape {value.shape}; expected {_listed(shapes)}{more}.")
 
 
-def _check_batch(site: Site, value: Any, owner: str, input_shape: tuple[Any, ...] | None) -> None:
-    if input_shape is None or not has_batch_axis(site, value):
-        return
-    if input_shape[:-2] != value.shape[:1]:
+def _check_batch(site: Site, value: Any, owner: str, input_shape: tuple[Any, ...]) -> None:
+    if has_batch_axis(site, value) and input_shape[:-2] != value.shape[:1]:
         got = f"batch size {input_shape[0]}" if len(input_shape) == 3 else "no batch axis"
         raise ValueError(
             f"{owner}: the state {'.'.join(site.path)!r} has batch size {len(value)}, but "

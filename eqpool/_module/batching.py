@@ -111,7 +111,7 @@ def run_batch(
     input_data: Array,
     record: bool,
     run_one: Callable[[Any, Array, bool], Any],
-    over: MeshAxis | None = None,
+    over: MeshAxis | None,
 ) -> tuple[Array, NestedDict, NestedDict]:
     """One run for each batch element; states without a batch axis are the start of all.
 

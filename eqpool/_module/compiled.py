@@ -23,7 +23,7 @@ def evolve_checked(
     module: Any,
     input_data: Array,
     record: bool,
-    segment: int | None = None,
+    segment: int | None,
     over: MeshAxis | None = None,
     *,
     where: str,

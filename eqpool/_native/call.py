@@ -20,19 +20,10 @@ def call(
 ) -> Sequence[Array]:
     """Runs a kernel and returns its results.
 
-    Every operand and result has two axes. Each `vmap` puts one in front: of its size where
-    something is mapped, else of 1, so that what a batch shares is not copied.
-
-    **Arguments:**
-
-    - `handler`: the C++ function.
-    - `dtype`: of every operand and result.
-    - `operands`: by name, each with the shape that the kernel reads.
-    - `results`: the shape of each result.
-    - `**attributes`: what the kernel takes besides arrays.
-
-    **Raises:** `TypeError`, naming the operand, for one of another dtype or shape: the kernel
-    would read beyond its end.
+    Operands come by name, each with the shape that the kernel reads: of another it would read
+    beyond the end, so that is a `TypeError`. Every operand and result has two axes. Each `vmap`
+    puts one in front: of its size where something is mapped, else of 1, so that what a batch
+    shares is not copied. `attributes` are what the kernel takes besides arrays.
     """
     for name, (array, shape) in operands.items():
         if array.dtype != dtype or array.shape != shape:

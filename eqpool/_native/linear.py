@@ -25,13 +25,8 @@ def linear_map(
     Forward mode runs `function`. Reverse mode runs `transposed(residuals, cotangents)`, which
     returns cotangents of the operands and need not be differentiable: a second derivative
     transposes `function` instead, and so does what `jax.export` writes. `jax.custom_vjp` would
-    leave no forward mode, and `jax.custom_derivatives.linear_call` knows no `vmap`.
-
-    **Arguments:**
-
-    - `function`, `transposed`: as above, on pytrees of arrays.
-    - `residuals`, `operands`: what `function` takes.
-    - `results`: shapes and dtypes of what it returns.
+    leave no forward mode, and `jax.custom_derivatives.linear_call` knows no `vmap`. All are pytrees
+    of arrays; `results` has shapes and dtypes of what `function` returns.
     """
     kept, kept_tree = jax.tree.flatten(residuals)
     given, given_tree = jax.tree.flatten(operands)

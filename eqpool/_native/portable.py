@@ -20,13 +20,9 @@ def by_kernel(native: Callable[..., Any], portable: Callable[..., Any], *args: A
     """`native(*args)`; or `portable(*args)` in a program that is exported.
 
     A program that is exported may run on another machine, and JAX refuses kernels in it. Whether
-    a function is exported shows only when it is lowered, so this is a primitive.
-
-    **Arguments:**
-
-    - `native`, `portable`: functions of pytrees that return the same shapes. They have no
-        derivative here: who calls this has given one.
-    - `*args`: pytrees; what is no array in them is static.
+    a function is exported shows only when it is lowered, so this is a primitive. Both functions
+    return the same shapes, and have no derivative here: who calls this has given one. What is no
+    array in `args` is static.
     """
     arrays, static = eqx.partition(args, eqx.is_array)
     flat, structure = jax.tree.flatten(arrays)

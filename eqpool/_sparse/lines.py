@@ -12,13 +12,8 @@ _LINE_COST = 10
 def line_table(owner: np.ndarray, order: np.ndarray, owners: int) -> np.ndarray:
     """Places in lines, `(W, L)`: a column holds up to `W` of one owner, and then `len(order)`.
 
-    Rows of the matrix as they are would have to be padded to the longest of all.
-
-    **Arguments:**
-
-    - `owner`: of each connection.
-    - `order`: the connections in the order of their owners.
-    - `owners`: how many owners there are.
+    Rows of the matrix as they are would have to be padded to the longest of all. `owner` is that of
+    each connection, and `order` lists them in the order of their owners.
     """
     counts = np.bincount(owner, minlength=owners)
     width = min(_WIDTHS, key=lambda w: (w + _LINE_COST) * int((-(-counts // w)).sum()))

@@ -22,22 +22,13 @@ class HeapText:
     """
 
     def __init__(self, file: BinaryIO, size: int):
-        """**Arguments:**
-
-        - `file`: opened for reading, in binary.
-        - `size`: of the file, bytes.
-        """
         self.file, self.size = file, size
         self.heaps: dict[int, dict[int, bytes]] = {}
 
     def of(self, data: Any, shape: tuple[int, ...], take: Callable[[int], None]) -> Any:
-        """The texts of a dataset.
+        """The texts of an `h5py.Dataset`.
 
-        **Arguments:**
-
-        - `data`: an `h5py.Dataset`.
-        - `shape`: of the dataset.
-        - `take`: is told the length of each text, and raises where they are too long together.
+        `take` is told the length of each, and raises where they are too long together.
 
         **Raises:** `ValueError` for references that lead nowhere, and for other layouts.
         """

@@ -28,14 +28,7 @@ def directions(values: dict[str, Any]) -> dict[str, Any]:
 def slope_along(
     function: Callable[[dict[str, Any]], float], values: dict[str, Any], name: str, along: Any
 ) -> Callable[[int], float]:
-    """Central differences in a direction of one argument, by the number of steps to each side.
-
-    **Arguments:**
-
-    - `function`: of a dictionary.
-    - `values`: the dictionary around which differences are taken.
-    - `name`, `along`: which of them changes, and how.
-    """
+    """Central differences in a direction of one argument, by the number of steps to each side."""
 
     def difference(steps: int) -> float:
         up, down = (

@@ -31,14 +31,7 @@ class Found(NamedTuple):
 
 @jax.jit
 def by_short_steps(mod: Any, x: Float[Array, "T N_in"], parts: Int[Array, ""]) -> Found:
-    """A run with `parts` steps in each interval of the grid; spikes arrive at once.
-
-    **Arguments:**
-
-    - `mod`: a neuron without noise.
-    - `x`: input.
-    - `parts`: how many.
-    """
+    """A run without noise, of `parts` steps in each interval of the grid; spikes arrive at once."""
     dt, membrane, weights = mod.dt, mod.spiking[0], dense_weights(mod)
     constants = mod.constants() | {"exact": False}
 

@@ -46,13 +46,13 @@ def _solvers() -> dict[str, tuple[Any, float]]:
 @in_double
 def solvers(subject: Subject) -> None:
     """Every kind of solver runs, stays finite, and without spikes agrees with a tight one."""
-    steps = min(subject.drive.quiet_steps, 64)
-    reference = _quiet_run(subject, TIGHT, 64)
+    steps = min(subject.drive.quiet_steps, _STEPS)
+    reference = _quiet_run(subject, TIGHT)
     for name, (solver, tolerance) in _solvers().items():
         if isinstance(solver, EventDriven) and subject.noisy:
             continue
         try:
-            found = _quiet_run(subject, solver, 64)
+            found = _quiet_run(subject, solver)
         except Exception as error:
             raise BrokenPromise(
                 f"with {name} it raises {type(error).__name__}: {error} Methods must do for all "
@@ -80,14 +80,14 @@ TIGHT = Diffrax(diffrax.Tsit5(), substeps=16)
 @in_double
 def order(subject: Subject) -> None:
     """Below threshold, Euler converges with order 1 and Heun with order 2."""
-    steps = min(subject.drive.quiet_steps, 64)
+    steps = min(subject.drive.quiet_steps, _STEPS)
     if steps < 4:
         raise Skipped("it spikes at once, whatever the input")
-    reference = _quiet_run(subject, TIGHT, 64)
+    reference = _quiet_run(subject, TIGHT)
     for name, solver, expected in (("Euler", diffrax.Euler(), 1), ("Heun", diffrax.Heun(), 2)):
         errors = []
         for substeps in (16, 32):
-            found = _quiet_run(subject, Diffrax(solver, substeps=substeps), 64)
+            found = _quiet_run(subject, Diffrax(solver, substeps=substeps))
             errors.append(
                 max(
                     np.max(np.abs(found[state] - reference[state])[:steps])
@@ -107,11 +107,15 @@ def order(subject: Subject) -> None:
         )
 
 
-def _quiet_run(subject: Subject, solver: Any, steps: int) -> dict[str, np.ndarray]:
+_STEPS = 64
+"""Of a run without spikes, at most."""
+
+
+def _quiet_run(subject: Subject, solver: Any) -> dict[str, np.ndarray]:
     """Traces of the states of a run without spikes, once for each solver."""
     if isinstance(solver, diffrax.AbstractSolver):
         solver = Diffrax(solver)
     mod = with_fields(subject.still64, solver=solver)
-    _, _, record = mod(subject.input(mod, quiet=True)[:steps], record=True)
+    _, _, record = mod(subject.input(mod, quiet=True)[:_STEPS], record=True)
     names = {*subject.given.integrated, *subject.given.decaying}
     return {name: np.asarray(trace) for name, trace in record.items() if name in names}

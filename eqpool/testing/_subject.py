@@ -132,13 +132,7 @@ def dense_weights(mod: Any) -> Any:
 
 
 def weighted_sum(record: dict[str, Any], steps: int | None = None) -> Any:
-    """A number that depends on every trace of a record, in each step.
-
-    **Arguments:**
-
-    - `record`: of a run.
-    - `steps`: how many count. Default: all.
-    """
+    """A function of records: a number that depends on every trace, in each step that counts."""
     return ft.partial(_weighted_sum, {name: _weights(name, x, steps) for name, x in record.items()})
 
 

@@ -16,14 +16,9 @@ Series: TypeAlias = EventSeries | SampleSeries
 
 
 def check_series(owner: str, series: Any, size: int, channels: Shape | None) -> None:
-    """Raises, saying what to do, unless this is a sound series with the right channels.
+    """Raises, saying what to do, unless this is a sound series of `size` channels, or of one.
 
-    **Arguments:**
-
-    - `owner`: name of the module, for messages.
-    - `series`: what a user handed over.
-    - `size`: number of channels of the module; a single one stands for all.
-    - `channels`: shape of the input at one time step where it may have several axes.
+    `channels` is the shape of the input at one time step where it may have several axes.
     """
     if isinstance(series, EventSeries):
         _check_keys(owner, series, size)

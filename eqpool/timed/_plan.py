@@ -18,18 +18,10 @@ def plan(
     duration: Any,
     num_timesteps: Any,
 ) -> Grid:
-    """The steps of a run, with an input that is defined at the start of each.
+    """The steps of a run from step `first` on, with an input that is defined at the start of each.
 
-    **Arguments:**
-
-    - `owner`: name of the module, for messages.
-    - `dt`: time step, s.
-    - `first`: the step at which the clock stands.
-    - `support`: where the input is defined, or `None` for a run without input.
-    - `duration`: s, or `None`.
-    - `num_timesteps`: the same in steps, or `None`. Without either, the support decides.
-
-    **Raises:** `ValueError` or `TypeError` that say what to do.
+    The input is defined in `support`, `None` for a run without. Without `duration`, s, and
+    `num_timesteps` the support decides how long the run is.
     """
     now = float(at(dt, first))
     if support is not None:

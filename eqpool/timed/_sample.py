@@ -11,15 +11,10 @@ from ._input import event_times, EventSeries, sample_times, SampleSeries, Series
 def sample(
     owner: str, series: Series | None, grid: Grid, size: int, add_events: bool
 ) -> Float[np.ndarray, "T N_in"]:
-    """One value for each step and channel; zeros without a series.
+    """One value for each step and channel; zeros, of `size` channels, without a series.
 
-    **Arguments:**
-
-    - `owner`: name of the module, for messages.
-    - `series`: checked, and defined at the start of each step.
-    - `grid`: the steps.
-    - `size`: number of channels where there is no series.
-    - `add_events`: whether events of one step are counted, or stand for one.
+    The series was checked, and is defined at the start of each step. Events of one step are counted
+    with `add_events`, or stand for one.
     """
     if series is None:
         return np.zeros((grid.num_steps, size))

@@ -14,17 +14,10 @@ from ._pynapple import nap
 
 
 def as_series(owner: str, values: Any, grid: Grid, spiking: bool) -> Series:
-    """What a run made in each step, at the end of that step.
+    """What a run made in each step, `(T, ...)`, at the end of that step.
 
-    **Arguments:**
-
-    - `owner`: where the values come from, for messages.
-    - `values`: `(T, ...)`.
-    - `grid`: the steps.
-    - `spiking`: whether the values count events.
-
-    **Returns:** a `TsGroup` of events; else a `Tsd` of a single channel, a `TsdFrame` of several,
-    or a `TsdTensor` where there are more axes.
+    **Returns:** a `TsGroup` of events if it is `spiking`; else a `Tsd` of a single channel, a
+    `TsdFrame` of several, or a `TsdTensor` where there are more axes.
     """
     # A copy: arrays of JAX cannot be written to.
     values, support = np.array(values), nap.IntervalSet(*grid.span)
@@ -56,14 +49,7 @@ def as_group(trains: Sequence[np.ndarray], support: nap.IntervalSet) -> nap.TsGr
 
 
 def as_record(module: AbstractModule, record: NestedDict, grid: Grid) -> NestedDict:
-    """A record as time series: `spikes` of spiking modules and what these put out as events.
-
-    **Arguments:**
-
-    - `module`: that made the record.
-    - `record`: nested dictionary of arrays `(T, ...)`.
-    - `grid`: the steps.
-    """
+    """A record as time series: `spikes` of spiking modules and what these put out as events."""
     inner = module.modules()
     series = {}
     for name, values in record.items():
