@@ -24,6 +24,7 @@ from jaxtyping import Array
 from tqdm import tqdm
 
 import eqpool
+from eqpool.plot import log_scale
 from eqpool.studies import compare_solvers, fastest_within, Measurement, table
 
 
@@ -91,7 +92,7 @@ def draw(found: list[Measurement], path: pathlib.Path) -> None:
     for axis, (error, ylabel, cost, xlabel, scale) in zip(axes, panels, strict=True):
         for solver in dict.fromkeys(m.solver for m in found):
             own = [m for m in found if m.solver == solver]
-            axis.loglog(
+            axis.plot(
                 [1e3 * getattr(m, cost) for m in own],
                 [scale * getattr(m, error) for m in own],
                 linestyle="--" if "adaptive" in solver else "-",
@@ -99,7 +100,7 @@ def draw(found: list[Measurement], path: pathlib.Path) -> None:
                 markersize=4,
                 label=solver,
             )
-        axis.set(xlabel=xlabel, ylabel=ylabel)
+        log_scale(axis).set(xlabel=xlabel, ylabel=ylabel)
         axis.grid(alpha=0.3)
     steps = sorted({1e3 * m.dt for m in found})
     axes[2].set_xticks(steps, [f"{step:g}" for step in steps], minor=False)

@@ -28,6 +28,7 @@ from jaxtyping import Array
 from tqdm import tqdm
 
 import eqpool
+from eqpool.plot import log_scale
 from eqpool.studies import (
     gradient_cosine,
     gradient_error,
@@ -192,7 +193,7 @@ def draw(found: dict[str, Sequence[Measurement]], path: pathlib.Path) -> None:
         for axis, (error, ylabel, cost, xlabel) in zip(axes[:, column], errors, strict=True):
             for name in dict.fromkeys(m.solver for m in measurements):
                 own = [m for m in measurements if m.solver == name]
-                axis.loglog(
+                axis.plot(
                     [1e3 * getattr(m, cost) for m in own],
                     [max(getattr(m, error), 1e-13) for m in own],
                     "s-" if name == "EventDriven" else "o-",
@@ -200,7 +201,8 @@ def draw(found: dict[str, Sequence[Measurement]], path: pathlib.Path) -> None:
                     markersize=4,
                     label=name,
                 )
-            axis.set(xlabel=xlabel, ylabel=ylabel, title=mood if axis is axes[0, column] else None)
+            log_scale(axis).set(xlabel=xlabel, ylabel=ylabel)
+            axis.set_title(mood if axis is axes[0, column] else "")
             axis.grid(alpha=0.3)
     handles = axes[0, 0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside upper center", ncols=len(CURVES))

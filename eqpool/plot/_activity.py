@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from .._attribute import fields
 from .._errors import describe, listing, suggestion
-from ._style import curves, given, in_units, whole_numbers
+from ._style import curves, given, in_units, log_scale, whole_numbers
 from ._time_series import event_trains, is_timed, sample_times
 
 
@@ -101,7 +101,7 @@ def traces(
     shown = values[:, chosen]
     finite = shown[np.isfinite(shown)]
     if finite.size and finite.min() > 0 and finite.max() > 100 * finite.min():
-        ax.set_yscale("log")
+        log_scale(ax, "y")
     in_units(ax.xaxis, "Time", "s")
     in_units(ax.yaxis, name, unit)
     if len(chosen) > 1:
@@ -150,7 +150,7 @@ def fi_curve(
         style |= {"markersize": 4, "label": None if labels is None else labels[k]}
         ax.plot(x, y[:, k], **(style | kwargs))
     if len(x) > 2 and np.all(x > 0) and np.allclose(np.diff(np.log(x)), np.log(x[1] / x[0]), 1e-3):
-        ax.set_xscale("log")
+        log_scale(ax, "x")
     in_units(ax.xaxis, "Input current", unit)
     in_units(ax.yaxis, "Firing rate", "Hz")
     if labels is not None:

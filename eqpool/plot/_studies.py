@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from ..studies import Measurement
-from ._style import curves, given, in_units
+from ._style import curves, given, in_units, log_scale
 
 
 ERRORS = {
@@ -55,7 +55,7 @@ def work_precision(
         points = points[(points[:, 0] > 0) & np.isfinite(points).all(1)]
         order = np.argsort(points[:, 0])
         ax.plot(*points[order].T, **({"label": solver, "markersize": 5} | style | kwargs))
-    ax.set(xscale="log", yscale="log")
+    log_scale(ax)
     label, unit = ERRORS[error]
     in_units(ax.xaxis, label, unit)
     in_units(ax.yaxis, time.replace("_", " ").capitalize(), "s")

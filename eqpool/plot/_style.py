@@ -6,7 +6,13 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.ticker import EngFormatter, MaxNLocator
+from matplotlib.ticker import (
+    EngFormatter,
+    LogFormatterSciNotation,
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+)
 
 from .._errors import describe
 
@@ -41,6 +47,52 @@ def given(ax: Any, function: str, size: tuple[float, float] | None = None) -> Ax
             f"got {describe(ax)}."
         )
     return ax
+
+
+def log_scale(ax: Axes, axis: str = "both") -> Axes:
+    """Makes axes logarithmic, with labels that stand apart also where they span little.
+
+    There are labels at powers of 10; where these are few, at 2 and 5 times them, too.
+
+    **Arguments:**
+
+    - `ax`: axes to change.
+    - `axis`: `"x"`, `"y"` or `"both"` (default).
+
+    **Returns:** the axes.
+
+    **Raises:** `ValueError` for another `axis`; `TypeError` for what is no axes.
+    """
+    if axis not in ("x", "y", "both"):
+        raise ValueError(f"plot.log_scale: axis must be 'x', 'y' or 'both'; got {axis!r}.")
+    ax = given(ax, "log_scale")
+    for name in "xy" if axis == "both" else axis:
+        ax.set(**{f"{name}scale": "log"})
+        one = ax.xaxis if name == "x" else ax.yaxis
+        one.set_major_locator(_LogTicks())
+        one.set_major_formatter(_LogLabels())
+        one.set_minor_formatter(NullFormatter())
+    return ax
+
+
+class _LogTicks(LogLocator):
+    def tick_values(self, vmin: float, vmax: float) -> Any:
+        few = vmax < 50.0 * vmin
+        self.set_params(subs=(1.0, 2.0, 5.0) if few else (1.0,))
+        return super().tick_values(vmin, vmax)
+
+
+class _LogLabels(LogFormatterSciNotation):
+    """Plain numbers on an axis that has no large or small ones."""
+
+    _plain = False
+
+    def set_locs(self, locs: Any = None) -> None:
+        self._plain = locs is not None and len(locs) and 0.01 <= min(locs) and max(locs) <= 1000.0
+        self._sublabels = None  # all have a label
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return f"{x:g}" if self._plain else super().__call__(x, pos)
 
 
 def in_units(axis: Any, label: str, unit: str | None) -> None:

@@ -136,6 +136,37 @@ def test_work_precision():
     assert any(text.endswith("ms") for text in ticks(ax.xaxis))
 
 
+def shown(axis):
+    """Labels inside the axis, and where they are in the picture."""
+    axis.axes.figure.canvas.draw()
+    low, high = sorted(axis.get_view_interval())
+    found = [t for t in [*axis.get_major_ticks(), *axis.get_minor_ticks()] if t.label1.get_text()]
+    found = [tick.label1 for tick in found if low <= tick.get_loc() <= high]
+    return {label.get_text(): label.get_window_extent() for label in found}
+
+
+@pytest.mark.parametrize(
+    "low, high, expected",
+    [
+        (0.5, 8.0, {"0.5", "1", "2", "5"}),
+        (2.8, 29.0, {"5", "10", "20"}),
+        (2e-6, 6e-5, None),
+        (3e4, 5e5, None),
+        (1e-9, 1.0, None),
+    ],
+)
+def test_labels_of_logarithmic_axes_stand_apart(low, high, expected):
+    figure, axes = plt.subplots(1, 3, figsize=(11, 3.6), layout="constrained")
+    axes[0].plot([low, high], [low, high])
+    assert plot.log_scale(axes[0]) is axes[0]
+    labels = shown(axes[0].xaxis)
+    assert len(labels) > 1 and (expected is None or set(labels) == expected)
+    boxes = sorted(labels.values(), key=lambda box: box.x0)
+    assert all(first.x1 < second.x0 for first, second in zip(boxes, boxes[1:], strict=False))
+    assert plot.log_scale(axes[1], "y").get_xscale() == "linear"
+    assert axes[1].get_yscale() == "log"
+
+
 def draw_with(ax):
     mod = eqpool.RateJax(2, rng_key=0)
     record = {"x": np.ones((3, 2))}
@@ -146,11 +177,12 @@ def draw_with(ax):
         lambda: plot.weights(np.eye(2), ax=ax),
         lambda: plot.network(mod, ax=ax),
         lambda: plot.work_precision([measurement("Euler", 1e-2, 1e-4)], ax=ax),
+        lambda: plot.log_scale(ax),
     ]
 
 
 def test_everything_draws_into_given_axes():
-    for i in range(6):
+    for i in range(7):
         ax = plt.subplots()[1]
         assert draw_with(ax)[i]() is ax
 
@@ -164,7 +196,7 @@ def test_without_matplotlib_the_extra_is_named():
 
 @pytest.mark.untyped
 def test_axes_of_another_kind():
-    for i in range(6):
+    for i in range(7):
         with pytest.raises(TypeError, match="ax must be the axes .*; got str 'axes'"):
             draw_with("axes")[i]()
 
@@ -204,6 +236,7 @@ def test_axes_of_another_kind():
             ValueError,
             "the graph has no vertices",
         ),
+        (lambda: plot.log_scale(plt.subplots()[1], "z"), ValueError, "axis must be 'x', 'y' or"),
         (lambda: plot.work_precision([], "trace"), ValueError, "error must be one of"),
         (lambda: plot.work_precision([], time="run"), ValueError, "time must be one of"),
     ],
