@@ -16,7 +16,7 @@ from .._attribute.spec import State
 from .._errors import describe, listing, running
 from .._random import split_raw
 from .._types import NestedDict
-from .divided import placed
+from .explicit_axes import placed
 from .place import current_place
 from .precision import FLOATS, run_dtype
 from .tree import has_batch_axis, map_leaves, Site, submodules

@@ -13,10 +13,10 @@ from .._types import NestedDict
 from .arrays import check_arrays
 from .batching import MeshAxis, run_batch, run_checked
 from .checkpoint import run_segments
-from .divided import divided_by_xla
+from .debug_checks import check_attributes, check_finite
 from .event_input import check_values
+from .explicit_axes import divided_by_xla
 from .precision import module_with_dtype, run_dtype, state_as_before, with_dtype
-from .runtime import check_attributes, check_finite
 
 
 def evolve_checked(

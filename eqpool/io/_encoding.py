@@ -14,7 +14,7 @@ import numpy as np
 from .._attribute import Blueprint, fields, Function
 from .._errors import describe, is_concrete, listing
 from .._module import is_tied
-from ._fits import fits, hints, is_checked, is_own
+from ._annotations import fits, hints, is_checked, is_own
 from ._names import is_marker, Names
 from ._tensors import DTYPES
 
