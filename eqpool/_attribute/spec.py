@@ -160,13 +160,16 @@ def field(attribute: AbstractAttribute, **kwargs: Any) -> Any:
     return eqx.field(metadata={_METADATA: attribute}, **kwargs)
 
 
-def declared(cls: type) -> dict[str, AbstractAttribute]:
-    """The attributes that a dataclass declares, by field name, families filled in.
+def own_first(cls: Any) -> list[dataclasses.Field[Any]]:
+    """The fields of a dataclass, its own before those that it inherits."""
+    own = vars(cls).get("__annotations__", {})
+    return sorted(dataclasses.fields(cls), key=lambda entry: entry.name not in own)
 
-    Its own come before those that it inherits.
-    """
-    found, own = {}, vars(cls).get("__annotations__", {})
-    for entry in sorted(dataclasses.fields(cls), key=lambda entry: entry.name not in own):
+
+def declared(cls: type) -> dict[str, AbstractAttribute]:
+    """The attributes that a dataclass declares, by field name, families filled in."""
+    found = {}
+    for entry in own_first(cls):
         if _METADATA in entry.metadata:
             attribute = without_constant(entry.metadata[_METADATA], f"{cls.__name__}.{entry.name}")
             attribute = dataclasses.replace(attribute, family=attribute.family or entry.name)

@@ -1,6 +1,5 @@
 """A module as text: its tree, with shapes and families."""
 
-import dataclasses
 import textwrap
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 from .._attribute.blueprint import Blueprint
 from .._attribute.fields import fields
 from .._attribute.function import Function
-from .._attribute.spec import Parameter, SimulationParameter, State
+from .._attribute.spec import own_first, Parameter, SimulationParameter, State
 from .._errors import shorten
 from .._sparse import SparseWeights
 from .tree import attribute_value, submodules
@@ -52,7 +51,7 @@ def as_text(module: Any, name: str = "") -> str:
 def _settings(module: Any) -> Iterator[str]:
     """What else was chosen: a solver, a function."""
     hidden = {*fields(type(module)), *(member.field for member in module.blueprint.members)}
-    for entry in dataclasses.fields(module):
+    for entry in own_first(type(module)):
         value = getattr(module, entry.name, None)
         if entry.name in hidden or isinstance(value, Blueprint) or value is None:
             continue
