@@ -75,7 +75,12 @@ from ._module import (
     Summary as Summary,
     summary as summary,
 )
-from ._neuron import AbstractNeuron as AbstractNeuron, parameter as parameter, state as state
+from ._neuron import (
+    AbstractNeuron as AbstractNeuron,
+    AbstractRateNeuron as AbstractRateNeuron,
+    parameter as parameter,
+    state as state,
+)
 from ._settings import debug_mode as debug_mode, native_kernels as native_kernels
 from ._solver import (
     AbstractStepper as AbstractStepper,

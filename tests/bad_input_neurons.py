@@ -4,14 +4,18 @@ import jax.numpy as jnp
 from equinox import EquinoxRuntimeError
 
 import eqpool
+from tests.neuron.adapting import AbstractAdapting, Adapting
 from tests.neuron.leaky import AbstractLeaky
 
 
-def spoiled(**changes):
-    """Builds and runs `AbstractLeaky` with other class attributes or methods."""
-    return type("Spoiled", (AbstractLeaky,), {"__module__": __name__, **changes})(3)(
-        jnp.ones((4, 3))
-    )
+def spoiled(base=AbstractLeaky, **changes):
+    """Builds and runs a neuron with other class attributes or methods."""
+    return type("Spoiled", (base,), {"__module__": __name__, **changes})(3)(jnp.ones((4, 3)))
+
+
+def spoiled_rates(**changes):
+    """The same of a neuron that emits rates."""
+    return spoiled(AbstractAdapting, **changes)
 
 
 # name -> (what is done, the error, a pattern for its message)
@@ -110,6 +114,41 @@ NEURON_CASES = {
         lambda: eqpool.Izhikevich(2, surrogate=eqpool.PiecewiseLinear()),
         ValueError,
         r"Izhikevich: PiecewiseLinear has a slope per ampere .* only DynapSim has",
+    ),
+    "rates of an integrated state that is not declared": (
+        lambda: spoiled_rates(integrated=("x", "b")),
+        TypeError,
+        r"Spoiled.integrated: 'b' is no state of this class; it has 'a', 'isyn', 'x'",
+    ),
+    "rates with a derivative that forgets a state": (
+        lambda: spoiled_rates(derivative=lambda self, y, at: {"x": at["drive"]}),
+        TypeError,
+        r"Spoiled.derivative does not return 'a'; expected 'x', 'a'",
+    ),
+    "rates whose input changes a shape": (
+        lambda: spoiled_rates(arrive=lambda self, s, drive: s | {"isyn": drive.sum()}),
+        ValueError,
+        r"Spoiled.arrive returns 'isyn' as float32\[\]; expected shape \(3,\)",
+    ),
+    "rates of another shape": (
+        lambda: spoiled_rates(activation=lambda self, s: s["x"].sum()),
+        ValueError,
+        r"Spoiled.activation returns 'the rates' as float32\[\]; expected shape \(3,\)",
+    ),
+    "rates that are not numbers": (
+        lambda: spoiled_rates(activation=lambda self, s: s["x"] > 0.0),
+        TypeError,
+        r"Spoiled.activation returns 'the rates' as bool\[3\]; expected float32",
+    ),
+    "a parameter that a rate neuron lacks": (
+        lambda: Adapting(3, gian=1.0),
+        TypeError,
+        r"Adapting has no parameter 'gian'. Did you mean 'gain'\?",
+    ),
+    "events of a rate neuron": (
+        lambda: Adapting(3, solver=eqpool.EventDriven()),
+        TypeError,
+        r"EventDriven\(\) is for models that spike, as DynapSim; this one has no events",
     ),
     "a solver by its name": (
         lambda: eqpool.HodgkinHuxley(2, solver="euler"),

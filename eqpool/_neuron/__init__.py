@@ -7,3 +7,4 @@ from .fields import (
     state as state,
     time_constant as time_constant,
 )
+from .rates import AbstractRateNeuron as AbstractRateNeuron

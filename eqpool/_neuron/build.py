@@ -37,10 +37,11 @@ def build(
             raise TypeError(f"{cls} has no parameter {unknown!r}.{suggestion(unknown, known)}")
     if arguments["w_rec"] is not None and not has_rec:
         raise ValueError(f"{cls}: w_rec was given, but has_rec is False; pass has_rec=True.")
-    self.solver = solver if isinstance(solver, EventDriven) else as_stepper(solver)
-    self.surrogate = surrogate
-    absent = {"w_rec": not has_rec}
-    absent["t_ref"] = absent["timer_ref"] = arguments["t_ref"] is None
+    spikes, absent = "spikes" in fields(type(self)), {"w_rec": not has_rec}
+    self.solver = solver if spikes and isinstance(solver, EventDriven) else as_stepper(solver)
+    if spikes:
+        self.surrogate = surrogate
+        absent["t_ref"] = absent["timer_ref"] = arguments["t_ref"] is None
     absent["noise_std"] = absent["rng_key"] = arguments["noise_std"] is None
     if arguments["w_rec"] is None and weight_init_func is not None:
         arguments = {**arguments, "w_rec": Parameter(init_func=weight_init_func)}

@@ -31,8 +31,9 @@ def check_declaration(cls: Any) -> None:
     states = {n for n, field in declared.items() if isinstance(field, State)} - {*_KEPT}
     parameters = {n for n, field in declared.items() if isinstance(field, Parameter)}
     owner = cls.__name__
-    integrated, decaying, spiking = cls.integrated, cls.decaying, cls.spiking
-    if isinstance(integrated, str) or not isinstance(integrated, (tuple, list)) or not integrated:
+    integrated, decaying, spiking = cls.integrated, cls.decaying, getattr(cls, "spiking", None)
+    several = isinstance(integrated, (tuple, list))
+    if not several or not integrated and spiking is not None:
         raise TypeError(
             f"{owner}.integrated must be a tuple of names of states, as ('vmem',); got "
             f"{describe(integrated)}."
@@ -52,6 +53,8 @@ def check_declaration(cls: Any) -> None:
                 f"{owner}.decaying: the state {name!r} is in `integrated` too; it either decays "
                 "in closed form or is integrated by the solver."
             )
+    if spiking is None:
+        return
     if not isinstance(spiking, (tuple, list)) or len(spiking) not in (2, 3):
         raise TypeError(
             f"{owner}.spiking must name a state and its threshold, as ('vmem', 'threshold'); got "
@@ -124,7 +127,7 @@ def check_model(mod: Any) -> None:
 
     def returned(method: str, expected: NestedDict, function: Callable[[], Any]) -> Any:
         found = eqx.filter_eval_shape(function)
-        _check_returned(f"{owner}.{method}", found, expected)
+        check_returned(f"{owner}.{method}", found, expected)
         return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), found)
 
     returned("arrive", s, lambda: bare.arrive(s, spikes_in))
@@ -140,7 +143,8 @@ def check_model(mod: Any) -> None:
     returned("distance", distance, lambda: {"the distance": bare.distance(y, at)})
 
 
-def _check_returned(where: str, found: Any, expected: NestedDict) -> None:
+def check_returned(where: str, found: Any, expected: NestedDict) -> None:
+    """Raises unless a method has returned what is declared, by name."""
     if not isinstance(found, dict):
         raise TypeError(
             f"{where} must return a dictionary by name of state; got {type(found).__name__}."

@@ -71,11 +71,8 @@ class Equations(eqx.Module):
 
     def later(self, others: NestedDict, t: Any) -> NestedDict:
         """States that decay, decayed."""
-        decaying = self.mod.decaying
-        return others | {
-            name: others[name] * dpi_decay(t, getattr(self.mod, tau))
-            for name, tau in decaying.items()
-        }
+        factors = decay_factors(self.mod, t)
+        return others | {name: others[name] * x for name, x in factors.items()}
 
     def _noisy(self, y: NestedDict, slope: NestedDict, noise: Array) -> NestedDict:
         """The membrane's slope with noise in the unit of its state, whatever its coordinate."""
@@ -83,6 +80,11 @@ class Equations(eqx.Module):
         kick = {name: noise if name == membrane else jnp.zeros_like(x) for name, x in s.items()}
         _, added = jax.jvp(self.coordinates, (s,), (kick,))
         return {membrane: slope[membrane] + added[membrane]}
+
+
+def decay_factors(mod: Any, t: Any) -> NestedDict:
+    """What is left of each decaying state after a time `t`, s, by name."""
+    return {name: dpi_decay(t, getattr(mod, tau)) for name, tau in mod.decaying.items()}
 
 
 def names_of_states(mod: Any) -> list[str]:

@@ -124,17 +124,24 @@ def refractory_period() -> Any:
     return parameter(0.0, "delays", "s", "Refractory period; if given.", NON_NEGATIVE, USUAL_TIME)
 
 
-def noise_deviation(doc: str) -> Any:
+def noise_deviation(doc: str, unit: str = "") -> Any:
     """Declares `noise_std`."""
     return field(
         SimulationParameter(
             family="noise",
             shape=[(), ("N",)],
             init_func=Full(0.0),
+            unit=unit,
             bounds=NON_NEGATIVE,
             doc=doc,
         )
     )
+
+
+def input_noise() -> Any:
+    """Declares `noise_std` of noise on what drives a layer."""
+    doc = "Noise added to the input: standard deviation `noise_std*sqrt(dt)` in each step."
+    return noise_deviation(doc, "s^-1/2")
 
 
 def noise_key() -> Any:

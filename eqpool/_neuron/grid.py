@@ -12,7 +12,7 @@ from .._module import with_dtype
 from .._scan import scan_steps
 from .._solver import RockpoolEuler
 from .._types import NestedDict
-from .equations import Equations, Start, states_of
+from .equations import decay_factors, Equations, Start, states_of
 from .noise import add_noise
 from .recurrent import (
     AbstractGrid,
@@ -39,10 +39,7 @@ def run_steps(
         with_dtype(mod.surrogate, input_data.dtype),
         is_leaf=lambda x: x is None,
     )
-    decay = {
-        name: physics.dpi_decay(mod.dt, getattr(mod, tau)) for name, tau in mod.decaying.items()
-    }
-    grid = Grid(Equations(cast), decay, noise, record)
+    grid = Grid(Equations(cast), decay_factors(mod, mod.dt), noise, record)
     weights, start = as_weights(mod.w_rec), states_of(mod)
     end, spikes, recorded = run_recurrent(grid, weights, start, input_data, mod.solver.forward_mode)
     return spikes, end | key, recorded
