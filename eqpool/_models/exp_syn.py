@@ -5,19 +5,9 @@ from typing import Any
 from jaxtyping import Array, Float
 
 from .. import physics
-from .._attribute import (
-    Blueprint,
-    field,
-    Full,
-    NON_NEGATIVE,
-    Parameter,
-    POSITIVE,
-    SimulationParameter,
-    State,
-    USUAL_SLOW_TIME,
-)
+from .._attribute import Blueprint, USUAL_SLOW_TIME
 from .._module import AbstractModule, initialise, square_shape
-from .._neuron.fields import noise_key, time_step
+from .._neuron.fields import input_noise, noise_key, state, time_constant, time_step
 from .._neuron.noise import add_noise
 from .._scan import scan_steps
 from .._types import Key, NestedDict, PerNeuron
@@ -48,31 +38,10 @@ class ExpSynJax(AbstractModule):
     """
 
     blueprint: Blueprint
-    tau: PerNeuron = field(
-        Parameter(
-            family="taus",
-            shape=[("N",), ()],
-            init_func=Full(10e-3),
-            unit="s",
-            bounds=POSITIVE,
-            usual=USUAL_SLOW_TIME,
-            doc="Time constant.",
-        )
-    )
-    isyn: Float[Array, " N"] = field(
-        State(family="states", shape=("N",), init_func=Full(0.0), doc="Synaptic current.")
-    )
+    tau: PerNeuron = time_constant(10e-3, "Time constant.", USUAL_SLOW_TIME)
+    isyn: Float[Array, " N"] = state(0.0, "", "Synaptic current.")
     rng_key: Key = noise_key()
-    noise_std: PerNeuron = field(
-        SimulationParameter(
-            family="noise",
-            shape=[(), ("N",)],
-            init_func=Full(0.0),
-            unit="s^-1/2",
-            bounds=NON_NEGATIVE,
-            doc="Noise added to the input: standard deviation `noise_std*sqrt(dt)` in each step.",
-        )
-    )
+    noise_std: PerNeuron = input_noise()
     dt: Float[Array, ""] = time_step()
 
     def __init__(
