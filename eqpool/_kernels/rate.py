@@ -9,10 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ... import _native, physics
-from ..._neuron.recurrent import AbstractKernel, Outcome
-from ..._solver import ForwardEuler, RockpoolEuler
-from ..._sparse import Factor
+from .. import _native, physics
+from .._attribute import Function
+from .._neuron.recurrent import AbstractKernel, Outcome
+from .._solver import ForwardEuler, RockpoolEuler
+from .._sparse import Factor
+from .._types import NestedDict
 
 
 ACTIVATIONS = (physics.relu, physics.leaky_relu, physics.tanh, physics.sigmoid)
@@ -21,8 +23,8 @@ ACTIVATIONS = (physics.relu, physics.leaky_relu, physics.tanh, physics.sigmoid)
 def supported(grid: Any, weights: Any, drive: Array) -> bool:
     """Whether the kernel computes this run, on this machine."""
     return (
-        type(grid.solver) in (ForwardEuler, RockpoolEuler)
-        and grid.activation.unwrapped in ACTIVATIONS
+        type(grid.mod.solver) in (ForwardEuler, RockpoolEuler)
+        and _function(grid) in ACTIVATIONS
         and not isinstance(weights, Factor)
         and _native.all_known(drive.shape)
         and _native.ready("rate", drive.dtype.name)
@@ -35,7 +37,7 @@ class Kept(NamedTuple):
     From the states alone it would be a difference of two close numbers.
     """
 
-    start: Float[Array, " N"]
+    start: NestedDict
     pull: Float[Array, "T N"]
     rate: Float[Array, "T N"]
 
@@ -47,7 +49,7 @@ class Kernel(AbstractKernel):
         self,
         grid: Any,
         weights: Array | None,
-        start: Float[Array, " N"],
+        start: NestedDict,
         drive: Float[Array, "T N"],
         keep: bool,
     ) -> tuple[Outcome, Kept]:
@@ -60,13 +62,14 @@ class Kernel(AbstractKernel):
             {
                 "constants": (constants(grid, n), (2, n)),
                 "w_rec": (matrix, (n if weights is not None else 0,) * 2),
-                "x": (start[None], (1, n)),
+                "x": (start["x"][None], (1, n)),
                 "input_data": (drive, (steps, n)),
             },
             ((steps, n), (1, n), (steps if grid.record else 0, n), (steps if keep else 0, n)),
             activation=_number(grid),
         )
-        return (end[0], rate, {"x": x} if grid.record else {}), Kept(start, pull, rate)
+        outcome = {"x": end[0]}, rate, {"x": x} if grid.record else {}
+        return outcome, Kept(start, pull, rate)
 
     def pushed_forward(
         self,
@@ -74,7 +77,7 @@ class Kernel(AbstractKernel):
         weights: Array | None,
         kept: Kept,
         drive: Float[Array, "T N"],
-        dots: tuple[Any, Array, Array],
+        dots: tuple[Any, NestedDict, Array],
     ) -> Outcome:
         """By JAX."""
         return eqx.filter_jvp(
@@ -84,14 +87,14 @@ class Kernel(AbstractKernel):
         )[1]
 
     def reference(
-        self, grid: Any, weights: Array | None, start: Array, drive: Float[Array, "T N"]
+        self, grid: Any, weights: Array | None, start: NestedDict, drive: Float[Array, "T N"]
     ) -> tuple[Outcome, Kept]:
         """By JAX."""
         recording = dataclasses.replace(grid, record=True)
         end, rate, recorded = recording.scan(weights, start, drive)
         x, emitted = (
             jnp.concatenate([first[None], series])[:-1]
-            for first, series in ((start, recorded["x"]), (grid.emitted(start), rate))
+            for first, series in ((start["x"], recorded["x"]), (grid.emitted(start), rate))
         )
         pull = drive - x if weights is None else drive + emitted @ weights - x
         return (end, rate, recorded if grid.record else {}), Kept(start, pull, rate)
@@ -105,7 +108,7 @@ class Kernel(AbstractKernel):
         drive: Float[Array, "T N"],
         bars: Outcome,
         train_weights: bool,
-    ) -> tuple[Any, Array | None, Array, Array]:
+    ) -> tuple[Any, Array | None, NestedDict, Array]:
         """By the kernel that goes back."""
         end_bar, rate_bar, recorded_bar = bars
         steps, n = drive.shape
@@ -119,11 +122,11 @@ class Kernel(AbstractKernel):
                 "constants": (values, (2, n)),
                 "w_rec": (matrix, square),
                 "the transposed w_rec": (matrix.T, square),
-                "x": (kept.start[None], (1, n)),
+                "x": (kept.start["x"][None], (1, n)),
                 "the pull": (kept.pull, series),
                 "the rates": (kept.rate, series),
                 "the cotangent of the rates": (rate_bar, series),
-                "the cotangent of x": (end_bar[None], (1, n)),
+                "the cotangent of x": (end_bar["x"][None], (1, n)),
                 "the cotangent of the record": (
                     recorded_bar.get("x", none),
                     series if grid.record else none.shape,
@@ -132,12 +135,14 @@ class Kernel(AbstractKernel):
             (values.shape, (n if train_weights else 0, n), (1, n), drive.shape),
             activation=_number(grid),
         )
-        return pull(values_bar)[0], weights_bar if train_weights else None, start_bar[0], drive_bar
+        weights_bar = weights_bar if train_weights else None
+        return pull(values_bar)[0], weights_bar, {"x": start_bar[0]}, drive_bar
 
 
 def constants(grid: Any, n: int) -> Float[Array, "2 N"]:
     """What the kernel needs of all that does not depend on the step, row by row."""
-    return jnp.stack([jnp.broadcast_to(x, (n,)) for x in (grid.dt / grid.tau, grid.threshold)])
+    mod = grid.mod
+    return jnp.stack([jnp.broadcast_to(x, (n,)) for x in (mod.dt / mod.tau, mod.threshold)])
 
 
 def _matrix(weights: Array | None, dtype: Any) -> Array:
@@ -145,4 +150,8 @@ def _matrix(weights: Array | None, dtype: Any) -> Array:
 
 
 def _number(grid: Any) -> Any:
-    return np.int64(ACTIVATIONS.index(grid.activation.unwrapped))
+    return np.int64(ACTIVATIONS.index(_function(grid)))
+
+
+def _function(grid: Any) -> Any:
+    return Function(grid.mod.activation_func).unwrapped

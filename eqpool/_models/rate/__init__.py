@@ -1,1 +1,0 @@
-from .module import Rate as Rate, RateEulerJax as RateEulerJax, RateJax as RateJax
