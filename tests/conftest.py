@@ -22,6 +22,7 @@ UNOPTIMISED |= {
         "models": "adex instant_linear lif rate rate_golden readouts",
         "module": "checkpoint contract custom debug dtypes rasters rockpool_names show traces"
         " transforms",
+        "neuron": "rates",
         "robustness": "currents default_weights shapes",
         "tests": "docs events keys scan settings",
     }.items()

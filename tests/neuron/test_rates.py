@@ -71,15 +71,15 @@ def test_gradient(solver, x64):
         np.testing.assert_allclose((up - down) / 2.0, expected, rtol=1e-5, err_msg=name)
 
 
-def test_two_halves_and_noise():
-    mod, u = layer(noise_std=0.5), wave(T, N, 3)
+def test_two_halves_and_noise(code_of_users):
+    mod, u = layer(noise_std=0.5), wave(T, N)
     whole, end, _ = mod(u)
-    first, middle, _ = mod(u[:, : T // 2])
-    second, last, _ = mod.set_attributes(middle)(u[:, T // 2 :])
-    assert_same_bits(jnp.concatenate([first, second], 1), whole)
+    first, middle, _ = mod(u[: T // 2])
+    second, last, _ = mod.set_attributes(middle)(u[T // 2 :])
+    assert_same_bits(jnp.concatenate([first, second]), whole)
     jax.tree.map(assert_same_bits, last, end)
     kick = whole - mod.set_attributes({"noise_std": 0.0})(u)[0]
-    assert np.all(np.std(kick, (1, 2)) > 1e-4) and not np.array_equal(kick[0], kick[1])
+    assert np.all(np.std(kick, 0) > 1e-4)
     assert layer().noise_std is None and layer().rng_key is None
 
 
@@ -91,7 +91,7 @@ def test_sparse_is_dense():
     np.testing.assert_allclose(sparse[1].gain, dense[1].gain, rtol=1e-4)
 
 
-def test_nothing_to_integrate():
+def test_nothing_to_integrate(code_of_users):
     mod, same = Synapses(N, noise_std=0.1, rng_key=3), eqpool.ExpSyn(N, noise_std=0.1, rng_key=3)
     u = wave(T, N)
     for ours, theirs in zip(mod(u, record=True), same(u, record=True), strict=True):
