@@ -122,9 +122,10 @@ class AdExLIF(AbstractNeuron):
     def slopes(self, y: dict[str, Array], at: NestedDict, drive: Array) -> dict[str, Array]:
         """On a grid. Beyond `V_peak` the membrane is about to be reset: its slope stays what it is
         there, and the adaptation sees the reset."""
-        membrane, w = jnp.minimum(y["vmem"], at["y_peak"]), y["iadapt"]
-        u = physics.adex_distance(membrane)
-        u = jnp.where(y["vmem"] < at["y_peak"], u, at["u_reset"])
+        # Not a minimum, whose derivative costs more.
+        below, w = y["vmem"] < at["y_peak"], y["iadapt"]
+        membrane = jnp.where(below, y["vmem"], at["y_peak"])
+        u = jnp.where(below, physics.adex_distance(membrane), at["u_reset"])
         return {
             "vmem": physics.adex_membrane(membrane, w, drive, at["rest"], at["tau_m"]),
             "iadapt": physics.adex_adaptation(u, w, at["rest"], at["coupling"], self.tau_w),

@@ -23,13 +23,16 @@ time left is 1e-6 of a time constant, and known to 1e-5 of itself."""
 def membrane_coordinate(mod: Any, vmem: Array, at: NestedDict) -> Array:
     """The coordinate of a potential; beyond the peak in nats, so that a run may start there."""
     u = (vmem - mod.V_T) / mod.Delta_T
-    y = physics.adex_coordinate(jnp.minimum(u, at["u_peak"]))
-    return y + jnp.maximum(u - at["u_peak"], 0.0)
+    below = u < at["u_peak"]  # not a minimum, whose derivative costs more
+    y = physics.adex_coordinate(jnp.where(below, u, at["u_peak"]))
+    return jnp.where(below, y, y + u - at["u_peak"])
 
 
 def membrane_potential(mod: Any, y: Array, at: NestedDict) -> Array:
     """The inverse, up to the peak."""
-    return mod.V_T + mod.Delta_T * physics.adex_distance(jnp.minimum(y, at["y_peak"]))
+    return mod.V_T + mod.Delta_T * physics.adex_distance(
+        jnp.where(y < at["y_peak"], y, at["y_peak"])
+    )
 
 
 def up_to(u: float, y: Float[Array, " N"]) -> Float[Array, " N"]:
