@@ -28,6 +28,11 @@ from ._combinators import (
     Sequential as Sequential,
 )
 from ._events import Events as Events
+from ._feedback import (
+    AbstractFeedback as AbstractFeedback,
+    ExponentialFeedback as ExponentialFeedback,
+    SigmoidFeedback as SigmoidFeedback,
+)
 from ._filters import (
     combine as combine,
     family_labels as family_labels,
@@ -38,12 +43,10 @@ from ._filters import (
     partition as partition,
 )
 from ._models import (
-    AbstractFeedback as AbstractFeedback,
     AdExLIF as AdExLIF,
     ALIF as ALIF,
     DynapSim as DynapSim,
     EIF as EIF,
-    ExponentialFeedback as ExponentialFeedback,
     ExpSmooth as ExpSmooth,
     ExpSmoothJax as ExpSmoothJax,
     ExpSyn as ExpSyn,
@@ -58,12 +61,10 @@ from ._models import (
     LinearJax as LinearJax,
     LogSoftmax as LogSoftmax,
     LogSoftmaxJax as LogSoftmaxJax,
-    mismatch as mismatch,
     QIF as QIF,
     Rate as Rate,
     RateEulerJax as RateEulerJax,
     RateJax as RateJax,
-    SigmoidFeedback as SigmoidFeedback,
     Softmax as Softmax,
     SoftmaxJax as SoftmaxJax,
     Threshold as Threshold,
@@ -72,6 +73,7 @@ from ._module import (
     AbstractModule as AbstractModule,
     evolve_sharded as evolve_sharded,
     initialise as initialise,
+    mismatch as mismatch,
     Summary as Summary,
     summary as summary,
 )

@@ -1,12 +1,6 @@
 from .adex import AdExLIF as AdExLIF
 from .alif import ALIF as ALIF
-from .dynapsim import (
-    AbstractFeedback as AbstractFeedback,
-    DynapSim as DynapSim,
-    ExponentialFeedback as ExponentialFeedback,
-    mismatch as mismatch,
-    SigmoidFeedback as SigmoidFeedback,
-)
+from .dynapsim import DynapSim as DynapSim
 from .eif import EIF as EIF
 from .exp_smooth import ExpSmooth as ExpSmooth, ExpSmoothJax as ExpSmoothJax
 from .exp_syn import ExpSyn as ExpSyn, ExpSynJax as ExpSynJax

@@ -8,6 +8,7 @@ from .initialise import (
     square_shape as square_shape,
 )
 from .mesh import check_auto as check_auto, check_mesh as check_mesh, mesh_size as mesh_size
+from .mismatch import mismatch as mismatch
 from .on_grid import run_on_grid as run_on_grid
 from .place import place as place
 from .precision import promoted as promoted, with_dtype as with_dtype

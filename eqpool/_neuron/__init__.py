@@ -1,6 +1,7 @@
 from .base import AbstractNeuron as AbstractNeuron
-from .build import build as build
+from .build import build as build, start_from as start_from
 from .fields import (
+    noise_deviation as noise_deviation,
     parameter as parameter,
     recurrent_weights as recurrent_weights,
     scale as scale,

@@ -1,42 +1,29 @@
 """`AbstractNeuron`: a spiking neuron as one declaration."""
 
-import abc
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import diffrax
-import jax.numpy as jnp
-from equinox import AbstractClassVar
 from jaxtyping import Array, Float
 
-from .._attribute import Blueprint
 from .._events import Events
-from .._module import AbstractModule, run_on_grid, square_shape
+from .._module import run_on_grid, square_shape
 from .._solver import AbstractStepper, EventDriven
-from .._sparse import SparseWeights
 from .._surrogate import AbstractSurrogate
-from .._types import Key, NestedDict, PerNeuron
-from ..graph import Wiring
+from .._types import NestedDict
+from ..graph import LinearWeights, Wiring
 from .build import build, one_spike
 from .check import check_declaration, check_model, check_start
+from .declaration import AbstractDeclaration
 from .events import run_between_events, run_exactly
-from .fields import (
-    noise_deviation,
-    noise_key,
-    recurrent_weights,
-    refractory_period,
-    state,
-    time_step,
-)
-from .graph import as_node
+from .graph import arguments_of, as_node, one_layer
 from .grid import run_steps
 
 
-States = dict[str, Array]
-"""States of a layer by name."""
+_N = TypeVar("_N", bound="AbstractNeuron")
 
 
-class AbstractNeuron(AbstractModule):
+class AbstractNeuron(AbstractDeclaration):
     r"""A layer of spiking neurons, declared in one place.
 
     A model says what its parameters and states are, how its states change over time, what
@@ -82,154 +69,19 @@ class AbstractNeuron(AbstractModule):
         constant. Between spikes they are computed in closed form. Default: none.
     - `spiking`: name of the state that meets a threshold, and name of that parameter; as a third
         entry, the unit of a surrogate's distance: a parameter or a number. Default of that: 1.
+    - `floors`: integrated states that never fall below a parameter, each with its name. They start
+        there at least, and `EventDriven` puts them back; on a grid `from_coordinates` does.
+        Default: none.
+    - `units`: what a number of 1 means in a run, by unit, as `{"A": 1e-12}`: where squares of SI
+        units leave the range of float32. Best a power of two, which rounds nothing. Methods are
+        called in these units. Default: SI.
+    - `holds`: whether the membrane of a refractory neuron stays where it is, and does not spike. If
+        not, `derivative` does with `at["active"]` what it likes. Default `True`.
     - `resets`: whether a spike takes the membrane below threshold. If not, a spike is an upward
         crossing. Default `True`.
     - `node`: the class of `eqpool.graph` that describes the model. Default: a general one.
     - `later_fields`: values of fields that files of earlier versions lack.
     """
-
-    integrated: AbstractClassVar[tuple[str, ...]]
-    decaying: ClassVar[Mapping[str, str]] = {}
-    spiking: AbstractClassVar[tuple[Any, ...]]
-    resets: ClassVar[bool] = True
-    node: ClassVar[type | None] = None
-    later_fields: ClassVar[Mapping[str, Any]] = dict.fromkeys(
-        ("t_ref", "timer_ref", "noise_std", "rng_key")
-    )
-
-    blueprint: Blueprint
-    solver: AbstractStepper | EventDriven
-    surrogate: AbstractSurrogate | None
-    w_rec: Float[Array, "N N_in"] | SparseWeights | None = recurrent_weights()
-    t_ref: PerNeuron | None = refractory_period()
-    noise_std: PerNeuron | None = noise_deviation(
-        "White noise on the membrane: of variance `noise_std**2` per second; if given."
-    )
-    dt: Float[Array, ""] = time_step()
-    spikes: Float[Array, " N"] = state(0.0, "", "Spikes of the last step.")
-    timer_ref: Float[Array, " N"] | None = state(0.0, "s", "What is left of the refractory period.")
-    rng_key: Key | None = noise_key()
-
-    # What a model says
-
-    @abc.abstractmethod
-    def derivative(self, y: States, at: NestedDict) -> States:
-        """d/dt of each integrated state, per second.
-
-        **Arguments:**
-
-        - `y`: the integrated states, in their coordinates.
-        - `at`: all other states at that moment, decaying ones decayed; `constants`; `"active"`,
-            which neurons are not refractory, or `None` without a refractory period (the membrane
-            of the others is held by itself); and `"exact"`, whether for `EventDriven`.
-        """
-
-    @abc.abstractmethod
-    def arrive(self, s: States, spikes_in: Float[Array, " N_in"]) -> States:
-        """The states after input and recurrent spikes have arrived.
-
-        **Arguments:**
-
-        - `s`: all states.
-        - `spikes_in`: weighted, one number for each input channel.
-        """
-
-    @abc.abstractmethod
-    def fire(self, s: States, spikes: Float[Array, " N"]) -> States:
-        """The states after spikes.
-
-        A reset by `jnp.where(spikes > 0, ...)` hands no surrogate derivative on; arithmetic with
-        `spikes` does.
-
-        **Arguments:**
-
-        - `s`: all states before.
-        - `spikes`: how many of each neuron.
-        """
-
-    # What a model may say besides
-
-    def constants(self) -> NestedDict:
-        """What the equations need of the parameters alone, by name: part of `at`. Default: nothing.
-
-        It is computed once for each run, and not in every step and its derivative.
-        """
-        return {}
-
-    def coordinates(self, s: States, at: NestedDict) -> States:
-        """The integrated states as solvers integrate them. Default: as they are.
-
-        **Arguments:**
-
-        - `s`: the integrated states, and perhaps more.
-        - `at`: `constants`; and `"exact"`, whether for `EventDriven`, whose derivatives want a
-            membrane that stays smooth where it goes to infinity.
-        """
-        del at
-        return {name: s[name] for name in self.integrated}
-
-    def from_coordinates(self, y: States, at: NestedDict) -> States:
-        """The inverse of `coordinates`."""
-        del at
-        return y
-
-    def distance(self, y: States, at: NestedDict) -> Float[Array, " N"]:
-        """Distance from threshold without unit: there is a spike where it reaches 0.
-
-        Default: as `spiking` says. Arguments as of `derivative`.
-        """
-        del at
-        name, threshold, *unit = self.spiking
-        width = unit[0] if unit else 1.0
-        width = getattr(self, width) if isinstance(width, str) else width
-        return (y[name] - getattr(self, threshold)) / width
-
-    def count(self, u: Float[Array, " N"], s: States) -> Float[Array, " N"]:
-        """How many spikes each neuron fires in a step of a grid. Default: one, by the surrogate.
-
-        **Arguments:**
-
-        - `u`: `distance` at its end.
-        - `s`: all states then.
-        """
-        del s
-        assert self.surrogate is not None
-        return self.surrogate.spikes(u)
-
-    def rockpool_step(
-        self, s: States, arriving: tuple[Array, Array | None], noise: Float[Array, " N"] | None
-    ) -> tuple[States, Float[Array, " N"]] | None:
-        """All states, and `distance`, after a step of [`eqpool.RockpoolEuler`][].
-
-        Default: `None`, for the same as with [`eqpool.ForwardEuler`][].
-
-        **Arguments:**
-
-        - `s`: all states, before spikes have arrived.
-        - `arriving`: what input brings and what recurrent spikes bring, or `None` without
-            recurrence. Only their sum may count, in whatever order it is taken.
-        - `noise`: what noise adds to the membrane in this step, or `None`.
-        """
-        del s, arriving, noise
-        return None
-
-    def starting(self) -> States:
-        """Where states start, if not where their declarations say, by name. Default: none."""
-        return {}
-
-    def first_step(self) -> Float[Array, ""]:
-        """How long a step `EventDriven` tries first, s. Default: a tenth of `dt`."""
-        return 0.1 * self.dt
-
-    def longest_step(self, y: States, at: NestedDict) -> Float[Array, ""]:
-        """How long a step of `EventDriven` may be, s. Default: as its tolerance says.
-
-        Arguments as of `derivative`.
-        """
-        del y, at
-        return jnp.full_like(self.dt, jnp.inf)
-
-    # What follows
 
     def __init__(
         self,
@@ -323,3 +175,18 @@ class AbstractNeuron(AbstractModule):
         neurons = wiring.add(name, as_node(self), sources)
         wiring.add_recurrent(f"{name}.w_rec", self.w_rec, neurons)
         return neurons
+
+    @classmethod
+    def from_graph(cls: type[_N], se: Any, weights: LinearWeights | None = None) -> _N:
+        """A module from neurons of a graph, with or without recurrent weights.
+
+        **Arguments:**
+
+        - `se`: a node as this class makes it in `as_graph`, or a graph of one layer of them.
+        - `weights`: recurrent [`eqpool.graph.LinearWeights`][], without biases. Default: those of
+            the graph, if any.
+
+        **Raises:** `TypeError` for other nodes; `ValueError` for recurrent biases, and for values
+        that these neurons cannot have.
+        """
+        return cls(**arguments_of(cls, *one_layer(cls.__name__, se, weights)))

@@ -9,12 +9,13 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
 
-from .._attribute import fields, Parameter, State
+from .._attribute import fields, State
 from .._errors import describe, is_concrete, listing, suggestion
 from .._solver import EventDriven
 from .._types import NestedDict
-from .equations import Equations, Start, states_of, without_weights
+from .equations import Equations, in_units, on_floors, states_of, without_weights
 
 
 _KEPT = ("spikes", "timer_ref", "rng_key")
@@ -29,7 +30,7 @@ def check_declaration(cls: Any) -> None:
     """
     declared = fields(cls)
     states = {n for n, field in declared.items() if isinstance(field, State)} - {*_KEPT}
-    parameters = {n for n, field in declared.items() if isinstance(field, Parameter)}
+    parameters = {n for n, field in declared.items() if not isinstance(field, State)} - {"dt"}
     owner = cls.__name__
     integrated, decaying, spiking = cls.integrated, cls.decaying, getattr(cls, "spiking", None)
     several = isinstance(integrated, (tuple, list))
@@ -47,7 +48,8 @@ def check_declaration(cls: Any) -> None:
         )
     for name, tau in decaying.items():
         _known(f"{owner}.decaying", name, states, "state")
-        _known(f"{owner}.decaying[{name!r}]", tau, parameters, "parameter")
+        if not isinstance(getattr(cls, str(tau), None), property):
+            _known(f"{owner}.decaying[{name!r}]", tau, parameters, "parameter")
         if name in integrated:
             raise TypeError(
                 f"{owner}.decaying: the state {name!r} is in `integrated` too; it either decays "
@@ -69,6 +71,9 @@ def check_declaration(cls: Any) -> None:
                 "moves is what `distance` computes from the states."
             )
         _known(f"{owner}.spiking", value, parameters, "parameter")
+    for name, low in getattr(cls, "floors", {}).items():
+        _known(f"{owner}.floors", name, {*integrated}, "integrated state")
+        _known(f"{owner}.floors[{name!r}]", low, parameters, "parameter")
 
 
 def _known(where: str, name: Any, names: set[str], kind: str) -> None:
@@ -93,7 +98,7 @@ def check_start(mod: Any) -> None:
     if not all(bool(jnp.all(jnp.isfinite(x))) for x in states_of(mod).values()):
         return
     check_model(mod)
-    for name, slope in _slopes(without_weights(mod), states_of(mod)).items():
+    for name, slope in _slopes(without_weights(mod)).items():
         bad = np.flatnonzero(~np.isfinite(slope))
         if bad.size:
             raise ValueError(
@@ -105,12 +110,22 @@ def check_start(mod: Any) -> None:
 
 
 @eqx.filter_jit
-def _slopes(mod: Any, s: NestedDict) -> NestedDict:
-    exact = isinstance(mod.solver, EventDriven)
+def _slopes(mod: Any) -> NestedDict:
+    equations, s, active = _moment(mod)
     others = {name: x for name, x in s.items() if name not in mod.integrated}
-    active = None if mod.t_ref is None else jnp.ones(mod.spikes.shape, bool)
-    equations = Equations(mod, exact)
-    return equations(jnp.zeros_like(mod.dt), equations.coordinates(s), Start(others, active))
+    y = equations.coordinates(s)
+    return equations(jnp.zeros_like(mod.dt), y, equations.beginning(y, others, active))
+
+
+def _moment(mod: Any) -> tuple[Equations, NestedDict, Array | None]:
+    """A model in the units of a run, its states, and that it is not refractory."""
+    mod = in_units(without_weights(mod))
+    active = None if mod.timer_ref is None else jnp.ones(mod.spikes.shape, bool)
+    return (
+        Equations(mod, isinstance(mod.solver, EventDriven)),
+        on_floors(mod, states_of(mod)),
+        active,
+    )
 
 
 def check_model(mod: Any) -> None:
@@ -119,11 +134,9 @@ def check_model(mod: Any) -> None:
     **Raises:** `TypeError` for names and kinds, `ValueError` for shapes, naming class, method and
     state.
     """
-    bare, s = without_weights(mod), states_of(mod)
-    owner = type(mod).__name__
-    spikes_in = jnp.zeros((mod.size_in,), mod.spikes.dtype)
-    exact = isinstance(mod.solver, EventDriven)
-    active = None if mod.t_ref is None else jnp.ones(mod.spikes.shape, bool)
+    equations, s, active = _moment(mod)
+    bare, owner = equations.mod, type(mod).__name__
+    spikes_in = bare.channels(jnp.zeros((mod.size_in,), mod.spikes.dtype))
 
     def returned(method: str, expected: NestedDict, function: Callable[[], Any]) -> Any:
         found = eqx.filter_eval_shape(function)
@@ -133,11 +146,10 @@ def check_model(mod: Any) -> None:
     returned("arrive", s, lambda: bare.arrive(s, spikes_in))
     returned("fire", s, lambda: bare.fire(s, mod.spikes))
     y = {name: s[name] for name in mod.integrated}
-    equations = Equations(mod, exact)
     y = returned("coordinates", y, lambda: equations.coordinates(s))
     returned("from_coordinates", y, lambda: equations.from_coordinates(y))
     others = {name: x for name, x in s.items() if name not in mod.integrated}
-    at = equations.at(jnp.zeros_like(mod.dt), Start(others, active))
+    at = equations.at(jnp.zeros_like(mod.dt), equations.beginning(y, others, active))
     returned("derivative", y, lambda: bare.derivative(y, at))
     distance = {"the distance": mod.spikes}
     returned("distance", distance, lambda: {"the distance": bare.distance(y, at)})

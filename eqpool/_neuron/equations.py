@@ -1,5 +1,6 @@
 """The equations of a neuron between two moments, as every solver takes them."""
 
+import copy
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -21,45 +22,81 @@ class Start(NamedTuple):
     - `active`: which neurons are not refractory; `None` without a refractory period.
     - `noise`: what noise adds to the membrane, per second; `None` without noise.
     - `armed`: which neurons are below threshold; `None` where a spike resets.
+    - `y`: the integrated states, for `EventDriven`.
+    - `sides`: on which side of each kink the neurons are, by name; for `EventDriven`.
     """
 
     others: NestedDict
     active: Bool[Array, " N"] | None = None
     noise: Float[Array, " N"] | None = None
     armed: Bool[Array, " N"] | None = None
+    y: NestedDict | None = None
+    sides: NestedDict | None = None
 
 
 class Equations(eqx.Module):
     """A model's vector field as diffrax takes it: a module, so that adjoints see what is in it."""
 
-    mod: Any
+    bare: Any
     constants: NestedDict
     exact: bool = eqx.field(static=True)
 
     def __init__(self, mod: Any, exact: bool = False):
         """**Arguments:**
 
-        - `mod`: an `AbstractNeuron`.
+        - `mod`: an `AbstractNeuron`, in the units of a run.
         - `exact`: whether for `EventDriven`.
         """
-        self.mod, self.constants, self.exact = without_weights(mod), mod.constants(), exact
+        self.bare, self.constants, self.exact = without_weights(mod), mod.constants(), exact
+
+    @property
+    def mod(self) -> Any:
+        """The model, whose `constants` are not computed again."""
+        mod = copy.copy(self.bare)
+        object.__setattr__(mod, "constants", lambda: self.constants)
+        return mod
 
     def __call__(self, t: Any, y: NestedDict, start: Start) -> NestedDict:
-        mod, membrane = self.mod, self.mod.spiking[0]
+        mod, membrane = self.mod, self.bare.spiking[0]
         slope = mod.derivative(y, self.at(t, start))
         if start.noise is not None:
             slope = slope | self._noisy(y, slope, start.noise)
-        if start.active is not None and mod.resets:
+        if start.active is not None and mod.resets and mod.holds:
             slope = slope | {membrane: jnp.where(start.active, slope[membrane], 0.0)}
         return slope
 
+    def beginning(
+        self, y: NestedDict, others: NestedDict, active: Array | None, armed: Array | None = None
+    ) -> Start:
+        """The start of a step, on a grid or between events."""
+        if not self.exact:
+            return Start(others, active)
+        start = Start(others, active, None, armed, y)
+        return start._replace(sides=self.sides(jnp.zeros_like(self.bare.dt), y, start))
+
+    def sides(self, t: Any, y: NestedDict, start: Start, rounding: float = 0.0) -> NestedDict:
+        """On which side of each kink the neurons are; rounding favours where they were."""
+        found = {}
+        for name, (x, size) in self.mod.kinks(y, self.at(t, start)).items():
+            margin = 0.0
+            if start.sides is not None:
+                margin = jnp.where(start.sides[name], rounding, -rounding) * size
+            found[name] = x > -margin
+        return found
+
     def at(self, t: Any, start: Start) -> NestedDict:
         """All but the integrated states `t` after the start."""
-        return self.moment(self.later(start.others, t), start.active)
+        at = self.moment(self.later(start.others, t), start.active)
+        return at | {"start": start.y, "sides": start.sides} if self.exact else at
 
     def moment(self, others: NestedDict, active: Array | None) -> NestedDict:
         """What a model's methods take as `at`, of states at that moment."""
         return others | self.constants | {"active": active, "exact": self.exact}
+
+    def constant(self, name: str) -> Array:
+        """A parameter, or what `constants` computes under its name."""
+        found = self.constants.get(name)
+        return getattr(self.bare, name) if found is None else found
 
     def coordinates(self, s: NestedDict) -> NestedDict:
         """The integrated states as solvers take them."""
@@ -71,7 +108,7 @@ class Equations(eqx.Module):
 
     def later(self, others: NestedDict, t: Any) -> NestedDict:
         """States that decay, decayed."""
-        factors = decay_factors(self.mod, t)
+        factors = decay_factors(self.bare, t, self.constants)
         return others | {name: others[name] * x for name, x in factors.items()}
 
     def _noisy(self, y: NestedDict, slope: NestedDict, noise: Array) -> NestedDict:
@@ -82,9 +119,14 @@ class Equations(eqx.Module):
         return {membrane: slope[membrane] + added[membrane]}
 
 
-def decay_factors(mod: Any, t: Any) -> NestedDict:
+def decay_factors(mod: Any, t: Any, constants: NestedDict | None = None) -> NestedDict:
     """What is left of each decaying state after a time `t`, s, by name."""
-    return {name: dpi_decay(t, getattr(mod, tau)) for name, tau in mod.decaying.items()}
+    known, present = constants or {}, states_of(mod)
+    return {
+        name: dpi_decay(t, known[tau] if tau in known else getattr(mod, tau))
+        for name, tau in mod.decaying.items()
+        if name in present
+    }
 
 
 def names_of_states(mod: Any) -> list[str]:
@@ -95,6 +137,32 @@ def names_of_states(mod: Any) -> list[str]:
 def states_of(mod: Any) -> NestedDict:
     """Their values."""
     return {name: getattr(mod, name) for name in names_of_states(mod)}
+
+
+def on_floors(mod: Any, s: NestedDict) -> NestedDict:
+    """States of which none is below its floor."""
+    return s | {n: jnp.maximum(s[n], getattr(mod, low)) for n, low in mod.floors.items()}
+
+
+def in_units(mod: Any) -> Any:
+    """A model in the units of a run."""
+    scaled = {
+        name: getattr(mod, name) / mod.units[field.unit]
+        for name, field in fields(mod).items()
+        if field.unit in mod.units
+    }
+    if not scaled:
+        return mod
+    return eqx.tree_at(lambda m: [getattr(m, name) for name in scaled], mod, [*scaled.values()])
+
+
+def in_si(mod: Any, named: NestedDict) -> NestedDict:
+    """States or records of a run, by name, as the model declares them."""
+    units, declared = mod.units, fields(mod)
+    return {
+        name: x * units[declared[name].unit] if declared[name].unit in units else x
+        for name, x in named.items()
+    }
 
 
 def without_weights(mod: Any) -> Any:

@@ -29,6 +29,9 @@ def parameter(
     bounds: Interval | None = None,
     usual: Interval | None = None,
     shape: ShapeLike | None = None,
+    *,
+    trained: bool = True,
+    operating_range: Interval | None = None,
 ) -> Any:
     """Declares a parameter of each neuron.
 
@@ -42,15 +45,20 @@ def parameter(
     - `usual`: an [`eqpool.Interval`][] of usual values, outside of which there is a warning about
         the unit. Default: none.
     - `shape`: permitted shapes, as of [`eqpool.Parameter`][]. Default: `(N,)` or scalar.
+    - `trained`: whether it is an [`eqpool.Parameter`][], and not an
+        [`eqpool.SimulationParameter`][] unless an argument makes it one. Default `True`.
+    - `operating_range`: an [`eqpool.Interval`][] of what a device can do, outside of which there is
+        a warning. Default: none.
     """
     return field(
-        Parameter(
+        (Parameter if trained else SimulationParameter)(
             family=family,
             shape=[("N",), ()] if shape is None else shape,
             init_func=Full(value),
             unit=unit,
             bounds=bounds,
             usual=usual,
+            operating_range=operating_range,
             doc=doc,
         )
     )

@@ -12,7 +12,7 @@ from .._module import with_dtype
 from .._scan import scan_steps
 from .._solver import RockpoolEuler
 from .._types import NestedDict
-from .equations import decay_factors, Equations, Start, states_of
+from .equations import decay_factors, Equations, in_si, in_units, Start, states_of
 from .noise import add_noise
 from .recurrent import (
     AbstractGrid,
@@ -28,21 +28,27 @@ def run_steps(
     mod: Any, input_data: Float[Array, "T N_in"], record: bool
 ) -> tuple[Array, NestedDict, NestedDict]:
     """Spikes, new state and record of an `AbstractNeuron` over its time grid."""
-    noise, key = None, {}
-    if mod.noise_std is not None:
+    mod, dt = in_units(mod), mod.dt
+    noise, key = None, {} if mod.rng_key is None else {"rng_key": mod.rng_key}
+    if key and mod.noise_std is not None:
         silence = jnp.zeros((input_data.shape[0], mod.size_out), input_data.dtype)
-        noise, rng_key = add_noise(silence, mod.noise_std, mod.dt, mod.rng_key)
-        key = {"rng_key": rng_key}
+        noise, key["rng_key"] = add_noise(silence, mod.noise_std, dt, key["rng_key"])
     cast = eqx.tree_at(
         lambda m: m.surrogate,
         mod,
         with_dtype(mod.surrogate, input_data.dtype),
         is_leaf=lambda x: x is None,
     )
-    grid = Grid(Equations(cast), decay_factors(mod, mod.dt), noise, record)
-    weights, start = as_weights(mod.w_rec), states_of(mod)
-    end, spikes, recorded = run_recurrent(grid, weights, start, input_data, mod.solver.forward_mode)
-    return spikes, end | key, recorded
+    equations = Equations(cast)
+    decay = decay_factors(cast, dt, equations.constants)
+    grid = Grid(equations, decay, noise, record)
+    drive, weights, start = mod.channels(input_data), as_weights(mod.w_rec), states_of(mod)
+    for name, low in mod.floors.items():
+        # Not a maximum, whose slope at a tie would not be that of a longer run.
+        floor, value = getattr(mod, low), start[name]
+        start[name] = jnp.where(value < floor, floor, value)
+    end, spikes, recorded = run_recurrent(grid, weights, start, drive, mod.solver.forward_mode)
+    return spikes, in_si(mod, end) | key, in_si(mod, recorded)
 
 
 class Grid(AbstractGrid):
@@ -58,11 +64,10 @@ class Grid(AbstractGrid):
     ) -> NestedDict:
         """One step: what arrives, the equations over the interval, spikes at its end."""
         mod, before = self.equations.mod, s
-        dt = mod.dt
-        active, steps = None, jnp.zeros(())
-        if mod.t_ref is not None:
-            steps = physics.steps_left(s["timer_ref"], dt)
-            active = steps <= 0.0
+        active, left = None, jnp.zeros(())
+        if mod.timer_ref is not None:
+            left = mod.time_left(s["timer_ref"])
+            active = left <= 0.0
         own = None
         if isinstance(mod.solver, RockpoolEuler):
             own = mod.rockpool_step(s, (spikes_in, irec), noise)
@@ -71,18 +76,18 @@ class Grid(AbstractGrid):
             s, u = self._integrated(s, active, noise)
         else:
             membrane, (s, u) = mod.spiking[0], own
-            if active is not None and mod.resets:
+            if active is not None and mod.resets and mod.holds:
                 s = s | {membrane: jnp.where(active, s[membrane], before[membrane])}
         spikes = mod.count(u, s)
-        if active is not None:
+        if active is not None and mod.holds:
             spikes = jnp.where(active, spikes, 0.0)
         if not mod.resets:
             spikes = jnp.where(self._distance(before) <= 0.0, spikes, 0.0)
         s = mod.fire(s, spikes) | {"spikes": spikes}
-        if mod.t_ref is None:
+        if mod.timer_ref is None:
             return s
-        timer = physics.refractory_timer(steps * dt, spikes, mod.t_ref, dt)
-        return s | {"timer_ref": timer}
+        t_ref = self.equations.constant("t_ref")
+        return s | {"timer_ref": physics.refractory_timer(left, spikes, t_ref, mod.dt)}
 
     def _integrated(
         self, s: NestedDict, active: Array | None, noise: Array | None
@@ -103,7 +108,7 @@ class Grid(AbstractGrid):
         return equations.mod.distance(equations.coordinates(s), equations.moment(s, None))
 
     def scan(
-        self, weights: Weights, start: NestedDict, drive: Float[Array, "T N_in"]
+        self, weights: Weights, start: NestedDict, drive: Float[Array, "T ..."]
     ) -> tuple[NestedDict, Array, NestedDict]:
         """All steps: the last state, spikes and record."""
         # The backward pass keeps the state before each step and computes the rest again:
@@ -127,9 +132,8 @@ class Grid(AbstractGrid):
         return start["spikes"]
 
     def kernel(self, weights: Weights, drive: Array) -> AbstractKernel | None:
-        """None yet."""
-        del weights, drive
-        return None
+        """What the model has."""
+        return self.equations.mod.kernel(self, weights, drive)
 
 
 def _recorded(s: NestedDict) -> NestedDict:

@@ -263,6 +263,7 @@ class DynapseNeurons(AbstractNeurons):
     Ut: Any = None
     Vth: Any = None
     Iscale: Any = None
+    noise_std: Any = None
     dt: Any = None
     solver: Any = None
     feedback: Any = None

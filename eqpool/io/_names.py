@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import lineax
 import optimistix
 
-from .. import _attribute, _models, _solver, _surrogate, physics
+from .. import _attribute, _feedback, _models, _solver, _surrogate, physics
 from .._attribute.blueprint import Member
 from .._combinators import FFwdStack, Residual, Sequential
 from .._errors import listing
@@ -88,7 +88,7 @@ def _own_names() -> dict[str, Any]:
 
 
 def _listed() -> Iterator[tuple[str, Any]]:
-    for part in (_attribute, _models, _solver, _surrogate):
+    for part in (_attribute, _feedback, _models, _solver, _surrogate):
         yield from _modules_in(part, "eqpool")
     for combinator in (FFwdStack, Residual, Sequential):
         yield f"eqpool.{combinator.__name__}", combinator

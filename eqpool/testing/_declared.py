@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._neuron.check import check_declaration, check_model
-from .._neuron.equations import Equations, names_of_states
+from .._neuron.equations import Equations, in_si, in_units, names_of_states
 from ._report import expect, expect_close, expect_same_bits
 from ._subject import in_double, Subject
 
@@ -26,14 +26,14 @@ def spiking(subject: Subject) -> None:
 @in_double
 def pure(subject: Subject) -> None:
     """Methods return the same whenever they are called with the same arguments."""
-    mod, s = subject.still64, _moments(subject)[0]
+    mod, s = in_units(subject.still64), _moments(subject)[0]
     equations = Equations(mod)
     y, at = equations.coordinates(s), equations.moment(s, None)
-    if mod.t_ref is not None:
+    if mod.timer_ref is not None:
         at = equations.moment(s, jnp.ones(mod.size, bool))
     calls: dict[str, tuple[Any, ...]] = {
         "derivative": (y, at),
-        "arrive": (s, jnp.ones(mod.size_in)),
+        "arrive": (s, mod.channels(jnp.ones(mod.size_in))),
         "fire": (s, jnp.ones(mod.size)),
         "distance": (y, at),
         "from_coordinates": (y, at),
@@ -53,9 +53,10 @@ def silence(subject: Subject) -> None:
 
     Both are called more often from event to event than on a grid.
     """
-    mod = subject.still64
+    mod = in_units(subject.still64)
+    none = mod.channels(jnp.zeros(mod.size_in))
     for s in _moments(subject):
-        for method, zeros in (("arrive", jnp.zeros(mod.size_in)), ("fire", jnp.zeros(mod.size))):
+        for method, zeros in (("arrive", none), ("fire", jnp.zeros(mod.size))):
             after = getattr(mod, method)(s, zeros)
             hint = (
                 f"Write what {method} does so that 0 spikes leave all states alone, as "
@@ -68,9 +69,10 @@ def silence(subject: Subject) -> None:
 @in_double
 def arrivals(subject: Subject) -> None:
     """Spikes that arrive one after another at one moment do what they do together."""
-    mod = subject.still64
+    mod = in_units(subject.still64)
     rng = np.random.default_rng(1)
-    first, second = (jnp.asarray(x) for x in rng.uniform(0.5, 1.5, (2, mod.size_in)))
+    spikes_in = rng.uniform(0.5, 1.5, (2, mod.size_in))
+    first, second = (mod.channels(jnp.asarray(x)) for x in spikes_in)
     for s in _moments(subject):
         once, twice = mod.arrive(s, first + second), mod.arrive(mod.arrive(s, first), second)
         hint = "`arrive` should add something in proportion to `spikes_in` to a state."
@@ -80,7 +82,7 @@ def arrivals(subject: Subject) -> None:
 @in_double
 def coordinates(subject: Subject) -> None:
     """`from_coordinates` is the inverse of `coordinates`."""
-    mod = subject.still64
+    mod = in_units(subject.still64)
     for s in _moments(subject):
         s = {name: s[name] for name in mod.integrated}
         for exact in (False, True):
@@ -92,7 +94,11 @@ def coordinates(subject: Subject) -> None:
 
 
 def _moments(subject: Subject) -> list[dict[str, Any]]:
-    """All states at some moments of the run that spikes."""
+    """All states at some moments of the run that spikes, in the units of a run.
+
+    No spike has been there the step before, which is still to arrive at the neuron itself.
+    """
+    mod = subject.still64
     _, state, record = subject.spiking64
     steps = len(record["spikes"])
     names = names_of_states(subject.given)
@@ -104,7 +110,10 @@ def _moments(subject: Subject) -> list[dict[str, Any]]:
     )
     rest = {name: state[name] for name in names if name not in recorded}
     moments = (steps // 3, steps // 2, steps - 1)
-    return [{name: record[name][i] for name in recorded} | rest for i in moments]
+    units = in_si(mod, dict.fromkeys(names, 1.0))
+    found = [{name: record[name][i] for name in recorded} | rest for i in moments]
+    none = {"spikes": jnp.zeros_like(mod.spikes)}
+    return [{name: x / units[name] for name, x in s.items()} | none for s in found]
 
 
 def _sizes(s: dict[str, Any]) -> dict[str, float]:

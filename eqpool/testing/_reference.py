@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from .._neuron.equations import states_of
+from .._neuron.equations import decay_factors, in_units, states_of
 from ._subject import dense_weights
 
 
@@ -32,22 +32,29 @@ class Found(NamedTuple):
 @jax.jit
 def by_short_steps(mod: Any, x: Float[Array, "T N_in"], parts: Int[Array, ""]) -> Found:
     """A run without noise, of `parts` steps in each interval of the grid; spikes arrive at once."""
+    mod = in_units(mod)
     dt, membrane, weights = mod.dt, mod.spiking[0], dense_weights(mod)
     constants = mod.constants() | {"exact": False}
-
     h = dt / parts.astype(dt.dtype)
-    decays = {name: getattr(mod, tau) for name, tau in mod.decaying.items()}
+
+    none = jnp.zeros_like(mod.spikes)
+
+    def arriving(spikes: Any) -> Any:
+        if weights is None:
+            return mod.channels(jnp.zeros((mod.size_in,), spikes.dtype))
+        return mod.channels(spikes @ weights.reshape(len(spikes), -1))
 
     def later(others: Any, t: Any) -> Any:
-        return others | {name: others[name] * jnp.exp(-t / tau) for name, tau in decays.items()}
+        factors = decay_factors(mod, t, constants)
+        return others | {name: others[name] * x for name, x in factors.items()}
 
     def around(others: Any, active: Any) -> Any:
-        at = constants | {"active": None if mod.t_ref is None else active}
+        at = constants | {"active": None if mod.timer_ref is None else active}
         return others | at
 
     def slope(y: Any, t: Any, others: Any, active: Any) -> Any:
         dy = mod.derivative(y, around(later(others, t), active))
-        if mod.resets:
+        if mod.resets and mod.holds:
             dy = dy | {membrane: jnp.where(active, dy[membrane], 0.0)}
         return dy
 
@@ -66,17 +73,17 @@ def by_short_steps(mod: Any, x: Float[Array, "T N_in"], parts: Int[Array, ""]) -
         y = {name: y[name] + 0.5 * h * (first[name] + second[name]) for name in y}
         others = later(others, h)
         end = mod.distance(y, around(others, active))
-        spiked = active & (end >= 0.0) & (mod.resets | (start < 0.0))
+        spiked = (active | ~jnp.asarray(mod.holds)) & (end >= 0.0) & (mod.resets | (start < 0.0))
         spikes = spiked.astype(end.dtype)
         crossing = jnp.where(spiked & (start < 0.0), start / (start - end), 0.0)
         time = now + h * crossing
 
-        before = others | mod.from_coordinates(y, constants)
-        s = before if weights is None else mod.arrive(before, spikes @ weights)
+        before = others | mod.from_coordinates(y, constants) | {"spikes": spikes}
+        s = mod.arrive(before, arriving(spikes))
         old, (new, others) = mod.coordinates(before, constants), split(mod.fire(s, spikes))
         # What stays is not rounded to other coordinates and back.
         y = {n: jnp.where(spiked, new[n], y[n] + (new[n] - old[n])) for n in y}
-        if mod.t_ref is not None:
+        if mod.timer_ref is not None:
             ready = jnp.where(spiked, time + mod.t_ref, ready)
         place = jnp.where(spiked, found.spikes, KEPT)
         rows = jnp.arange(len(place))
@@ -90,13 +97,11 @@ def by_short_steps(mod: Any, x: Float[Array, "T N_in"], parts: Int[Array, ""]) -
     def step(carry: Any, now: Any) -> Any:
         s, ready, found = carry
         row, t = now
-        y, others = split(mod.arrive(s, row))
+        y, others = split(mod.arrive(s | {"spikes": none}, mod.channels(row)))
         y, others, _, ready, found = jax.lax.fori_loop(0, parts, part, (y, others, t, ready, found))
         return (others | mod.from_coordinates(y, constants), ready, found), None
 
-    s = states_of(mod)
-    s = s if weights is None else mod.arrive(s, mod.spikes @ weights)
-    none = jnp.zeros_like(mod.spikes)
+    s = mod.arrive(states_of(mod), arriving(mod.spikes))
     ready = none if mod.timer_ref is None else mod.timer_ref
     found = Found(jnp.full((mod.size, KEPT), jnp.inf), none.astype(int), jnp.asarray(-jnp.inf))
     times = dt * jnp.arange(len(x), dtype=dt.dtype)

@@ -126,7 +126,7 @@ def with_fields(mod: _M, **changed: Any) -> _M:
 
 
 def dense_weights(mod: Any) -> Any:
-    """Recurrent weights `(N, N_in)`, or none."""
+    """Recurrent weights `(N, N_in)`, or `(N, N, K)` of several synapse types, or none."""
     sparse = isinstance(mod.w_rec, SparseWeights)
     return mod.w_rec.todense() if sparse else mod.w_rec
 

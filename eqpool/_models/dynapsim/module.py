@@ -1,50 +1,35 @@
 """`DynapSim`: the DYNAP-SE2 silicon neuron."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import diffrax
 import equinox as eqx
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
-from ..._attribute import (
-    Blueprint,
-    field,
-    Full,
-    Interval,
-    kaiming,
-    Parameter,
-    POSITIVE,
-    SimulationParameter,
-    State,
-)
-from ..._events import Events
-from ..._module import initialise, RANDOM
-from ..._neuron.fields import time_step
-from ..._random import as_key, random_key
-from ..._solver import AbstractStepper, as_stepper, EventDriven, RockpoolEuler
-from ..._sparse import SparseWeights
+from ..._attribute import kaiming
+from ..._feedback import AbstractFeedback, as_feedback
+from ..._module import mismatch
+from ..._neuron import build, start_from
+from ..._neuron.graph import arguments_of, one_layer
+from ..._solver import AbstractStepper, EventDriven, RockpoolEuler
 from ..._surrogate import AbstractSurrogate, as_surrogate
-from ..._types import Key, NestedDict, PerNeuron
-from ...graph import LinearWeights, Wiring
-from . import defaults
-from .configure import absent_fields, check_synapses, layer_shape, start_values, synapse_arguments
-from .declare import (
-    capacitance,
-    current,
-    state,
-    state_current,
-    synapse_capacitance,
-    synapse_current,
-    transistor,
+from ...graph import LIFNeurons, LinearWeights
+from . import fields as defaults
+from .arguments import (
+    absent_fields,
+    check_synapses,
+    from_lif,
+    layer_shape,
+    synapse_arguments,
 )
-from .feedback import AbstractFeedback, as_feedback
-from .graph import arguments_of, as_node
-from .simulate import simulate, simulate_events
-from .specification import AbstractSpecified
+from .circuit import AbstractCircuit
 
 
-class DynapSim(AbstractSpecified):
+_N = TypeVar("_N", bound="DynapSim")
+
+
+class DynapSim(AbstractCircuit):
     r"""DYNAP-SE2 silicon neurons: adaptive exponential integrate and fire, in currents.
 
     Each neuron has a membrane current $I_{mem}$ with positive feedback, an adaptation current
@@ -83,145 +68,23 @@ class DynapSim(AbstractSpecified):
         [doi:10.5281/zenodo.3773845](https://doi.org/10.5281/zenodo.3773845).
     """
 
-    blueprint: Blueprint
-    solver: AbstractStepper | EventDriven
-    feedback: AbstractFeedback
-    surrogate: AbstractSurrogate
-    synapses: tuple[str, ...] = eqx.field(static=True)
-    w_rec: Float[Array, "N N *K"] | SparseWeights | None = field(
-        Parameter(
-            family="weights",
-            shape=("N", "N", "K"),
-            permit_reshape=False,
-            init_func=kaiming,
-            sparse=True,
-            doc="Recurrent weight from neuron i to neuron j, for each synapse type if there are "
-            "several; only with `has_rec=True`.",
-        )
-    )
-
-    Idc: PerNeuron = current(defaults.Io, "Constant input.", off=True)
-    If_nmda: PerNeuron = current(defaults.Io, "NMDA gate: `imem` at which half passes.", off=True)
-    Igain_ahp: PerNeuron = current(defaults.IGAIN_AHP, "Gain current of the adaptation.")
-    Igain_mem: PerNeuron = current(defaults.IGAIN_MEM, "Gain current of the membrane.")
-    Igain_syn: PerNeuron | None = synapse_current("Igain", "syn")
-    Igain_ampa: PerNeuron | None = synapse_current("Igain", "ampa")
-    Igain_gaba: PerNeuron | None = synapse_current("Igain", "gaba")
-    Igain_nmda: PerNeuron | None = synapse_current("Igain", "nmda")
-    Igain_shunt: PerNeuron | None = synapse_current("Igain", "shunt")
-    Ipulse_ahp: PerNeuron = current(defaults.IPULSE_AHP, "Sets the pulse width of the adaptation.")
-    Ipulse: PerNeuron = current(defaults.IPULSE, "Sets the pulse width of the synapses.")
-    Iref: PerNeuron = current(defaults.IREF, "Sets the refractory period.")
-    Ispkthr: PerNeuron = current(defaults.ISPKTHR, "Spiking threshold.")
-    Itau_ahp: PerNeuron = current(defaults.ITAU_AHP, "Leak current of the adaptation.")
-    Itau_mem: PerNeuron = current(
-        defaults.ITAU_MEM, "Leak current: sets the membrane time constant."
-    )
-    Itau_syn: PerNeuron | None = synapse_current("Itau", "syn")
-    Itau_ampa: PerNeuron | None = synapse_current("Itau", "ampa")
-    Itau_gaba: PerNeuron | None = synapse_current("Itau", "gaba")
-    Itau_nmda: PerNeuron | None = synapse_current("Itau", "nmda")
-    Itau_shunt: PerNeuron | None = synapse_current("Itau", "shunt")
-    Iw_ahp: PerNeuron = current(defaults.Io, "Adaptation weight of a spike.", off=True)
-    C_ahp: PerNeuron = capacitance(defaults.C_AHP, "Capacitance of the adaptation.")
-    C_syn: PerNeuron | None = synapse_capacitance("syn")
-    C_ampa: PerNeuron | None = synapse_capacitance("ampa")
-    C_gaba: PerNeuron | None = synapse_capacitance("gaba")
-    C_nmda: PerNeuron | None = synapse_capacitance("nmda")
-    C_shunt: PerNeuron | None = synapse_capacitance("shunt")
-    C_pulse_ahp: PerNeuron = capacitance(defaults.C_PULSE, "Of the adaptation's pulse extender.")
-    C_pulse: PerNeuron = capacitance(defaults.C_PULSE, "Of the synapses' pulse extender.")
-    C_ref: PerNeuron = capacitance(defaults.C_REF, "Capacitance of the refractory circuit.")
-    C_mem: PerNeuron = capacitance(defaults.C_MEM, "Membrane capacitance.")
-    Io: PerNeuron = transistor(defaults.Io, "A", "Dark current.")
-    kappa_n: PerNeuron = transistor(defaults.KAPPA_N, "", "Subthreshold slope factor, n-FET.")
-    kappa_p: PerNeuron = transistor(defaults.KAPPA_P, "", "Subthreshold slope factor, p-FET.")
-    Ut: PerNeuron = transistor(defaults.UT, "V", "Thermal voltage.")
-    Vth: PerNeuron = transistor(defaults.VTH, "V", "Switching voltage of a transistor.")
-    Iscale: PerNeuron = field(
-        SimulationParameter(
-            defaults.ISCALE,
-            family="scales",
-            shape=[(), ("N",)],
-            unit="A",
-            bounds=POSITIVE,
-            doc="Weight current of one unit of input.",
-        )
-    )
-    dt: Float[Array, ""] = time_step()
-
-    iahp: Float[Array, " N"] = state_current("Adaptation current.")
-    iampa: Float[Array, " N"] | None = state_current("AMPA synapse current.")
-    igaba: Float[Array, " N"] | None = state_current("GABA synapse current.")
-    inmda: Float[Array, " N"] | None = state_current("NMDA synapse current.")
-    ishunt: Float[Array, " N"] | None = state_current("SHUNT synapse current.")
-    imem: Float[Array, " N"] = state_current("Membrane current, after the reset.")
-    spikes: Float[Array, " N"] = state(0.0, "", "Spikes of the last step.")
-    timer_ref: Float[Array, " N"] = state(0.0, "s", "What is left of the refractory period.")
-    vmem: Float[Array, " N"] = field(
-        State(
-            family="states",
-            shape=("N",),
-            init_func=Full(0.0),
-            unit="V",
-            bounds=Interval(),
-            doc="Membrane potential: before the reset with `RockpoolEuler`, else after it.",
-        )
-    )
-    rng_key: Key = field(
-        State(
-            family=RANDOM,
-            shape=(2,),
-            init_func=random_key,
-            cast_fn=as_key,
-            doc="A key; no step draws from it.",
-        )
-    )
-
     def __init__(
-        self,
-        shape: int | tuple[int, ...],
-        Idc: Any = None,
-        If_nmda: Any = None,
-        Igain_ahp: Any = None,
-        Igain_mem: Any = None,
-        Igain_syn: Any = None,
-        Ipulse_ahp: Any = None,
-        Ipulse: Any = None,
-        Iref: Any = None,
-        Ispkthr: Any = None,
-        Itau_ahp: Any = None,
-        Itau_mem: Any = None,
-        Itau_syn: Any = None,
-        Iw_ahp: Any = None,
-        C_ahp: Any = None,
-        C_syn: Any = None,
-        C_pulse_ahp: Any = None,
-        C_pulse: Any = None,
-        C_ref: Any = None,
-        C_mem: Any = None,
-        Io: Any = None,
-        kappa_n: Any = None,
-        kappa_p: Any = None,
-        Ut: Any = None,
-        Vth: Any = None,
-        Iscale: Any = None,
-        w_rec: Any = None,
-        has_rec: bool = False,
-        weight_init_func: Callable[..., Any] = kaiming,
-        dt: Any = 1e-3,
-        percent_mismatch: float | None = None,
-        rng_key: Any = None,
-        spiking_input: bool = False,
-        spiking_output: bool = True,
-        *,
+        self, shape: int | tuple[int, ...], Idc: Any = None, If_nmda: Any = None,
+        Igain_ahp: Any = None, Igain_mem: Any = None, Igain_syn: Any = None,
+        Ipulse_ahp: Any = None, Ipulse: Any = None, Iref: Any = None, Ispkthr: Any = None,
+        Itau_ahp: Any = None, Itau_mem: Any = None, Itau_syn: Any = None, Iw_ahp: Any = None,
+        C_ahp: Any = None, C_syn: Any = None, C_pulse_ahp: Any = None, C_pulse: Any = None,
+        C_ref: Any = None, C_mem: Any = None, Io: Any = None, kappa_n: Any = None,
+        kappa_p: Any = None, Ut: Any = None, Vth: Any = None, Iscale: Any = None,
+        w_rec: Any = None, has_rec: bool = False, weight_init_func: Callable[..., Any] = kaiming,
+        dt: Any = 1e-3, percent_mismatch: float | None = None, rng_key: Any = None,
+        spiking_input: bool = False, spiking_output: bool = True, *, noise_std: Any = None,
         synapses: Sequence[str] = defaults.SYNAPSES,
         solver: AbstractStepper | EventDriven | diffrax.AbstractSolver[Any] | None = None,
         feedback: AbstractFeedback | None = None,
-        surrogate: AbstractSurrogate | Callable[[Array], Array] | None = None,
-        name: str = "",
+        surrogate: AbstractSurrogate | Callable[[Array], Array] | None = None, name: str = "",
         **by_synapse: Any,
-    ):
+    ):  # fmt: skip
         """**Arguments:**
 
         - `shape`: `N` or `(N, N)`; with `K > 1` synapse types also `(K*N, N)`.
@@ -241,6 +104,8 @@ class DynapSim(AbstractSpecified):
             `1 + percent_mismatch/3 * N(0, 1)`. Default: none. See [`eqpool.mismatch`][].
         - `rng_key`: key or seed of weights and mismatch. Default: a fresh seed.
         - `spiking_input`, `spiking_output`: what other tools are told. Default `False`, `True`.
+        - `noise_std`: white noise on the membrane, A s^-1/2, scalar or `(N,)`: drawn once for each
+            step and held over it; only on a time grid. Default: none.
         - `synapses`: the synapse types present, of `"ampa"`, `"gaba"`, `"nmda"`, `"shunt"`.
             Default: all four, in this order.
         - `solver`: `eqpool.RockpoolEuler()` (default), `eqpool.ForwardEuler()`, a diffrax solver,
@@ -257,72 +122,48 @@ class DynapSim(AbstractSpecified):
         unknown synapses, and for a `percent_mismatch` outside [0, 1]; `TypeError` for arguments
         of another kind. Currents that the chip cannot provide get a `UserWarning`.
         """
-        self.synapses = check_synapses(synapses)
-        events = isinstance(solver, EventDriven)
-        self.solver = solver if events else as_stepper(solver, RockpoolEuler())
-        self.feedback = as_feedback(feedback)
-        self.surrogate = as_surrogate(surrogate)
-        if w_rec is not None and not has_rec:
-            raise ValueError("DynapSim: w_rec was given, but has_rec is False; pass has_rec=True.")
+        self.synapses: tuple[str, ...] = check_synapses(synapses)
+        self.feedback: AbstractFeedback = as_feedback(feedback)
+        several = len(self.synapses) > 1
         shape = layer_shape(shape, self.synapses)
         arguments = dict(
             Idc=Idc, If_nmda=If_nmda, Igain_ahp=Igain_ahp, Igain_mem=Igain_mem,
             Ipulse_ahp=Ipulse_ahp, Ipulse=Ipulse, Iref=Iref, Ispkthr=Ispkthr, Itau_ahp=Itau_ahp,
             Itau_mem=Itau_mem, Iw_ahp=Iw_ahp, C_ahp=C_ahp, C_pulse_ahp=C_pulse_ahp,
             C_pulse=C_pulse, C_ref=C_ref, C_mem=C_mem, Io=Io, kappa_n=kappa_n, kappa_p=kappa_p,
-            Ut=Ut, Vth=Vth, Iscale=Iscale, dt=dt,
+            Ut=Ut, Vth=Vth, Iscale=Iscale, w_rec=w_rec, noise_std=noise_std, dt=dt,
         )  # fmt: skip
         for_all = dict(Igain=Igain_syn, Itau=Itau_syn, C=C_syn)
-        weights = Parameter(init_func=weight_init_func) if w_rec is None else w_rec
-        initialise(
+        build(
             self,
             shape,
-            arguments
-            | synapse_arguments(self.synapses, for_all, by_synapse)
-            | ({"w_rec": weights} if has_rec else {}),
-            name=name,
+            arguments | synapse_arguments(self.synapses, for_all, by_synapse),
+            has_rec=has_rec,
+            weight_init_func=weight_init_func,
             rng_key=rng_key,
-            absent=absent_fields(self.synapses, has_rec),
-            sizes={"K": len(self.synapses) if len(self.synapses) > 1 else None},
-            channels=(shape[-1], len(self.synapses)) if len(self.synapses) > 1 else None,
+            solver=RockpoolEuler() if solver is None else solver,
+            surrogate=as_surrogate(surrogate),
+            name=name,
             spiking_input=spiking_input,
             spiking_output=spiking_output,
+            sizes={"K": len(self.synapses) if several else None},
+            channels=(shape[-1], len(self.synapses)) if several else None,
+            absent=absent_fields(self.synapses),
+            keeps_key=True,
         )
-        changed = start_values(self, percent_mismatch)
-        for field_name, value in changed.items():
-            setattr(self, field_name, value)
-        self.blueprint = self.blueprint.starting_from(changed)
-
-    def run(
-        self, input_data: Float[Array, "T KN"], record: bool
-    ) -> tuple[Array, NestedDict, NestedDict]:
-        """A scan over the time grid."""
-        return simulate(self, input_data, record)
-
-    def run_events(
-        self, events: Events, duration: Float[Array, ""] | None, num_steps: int | None
-    ) -> tuple[Events, NestedDict]:
-        """Exact with `EventDriven`, else over the time grid."""
-        return simulate_events(self, events, duration, num_steps)
-
-    def wire(self, wiring: Wiring, sources: tuple[str, ...], name: str) -> tuple[str, ...]:
-        """Neurons, and weights back to them."""
-        neurons = wiring.add(name, as_node(self), sources)
-        wiring.add_recurrent(f"{name}.w_rec", self.w_rec, neurons)
-        return neurons
+        if percent_mismatch is not None:
+            drawn = mismatch(self, self.rng_key, percent_mismatch)
+            plain = vars(self)
+            varied = {n: x for n, x in vars(drawn).items() if eqx.is_array(x) and x is not plain[n]}
+            start_from(self, varied)
 
     @classmethod
-    def from_graph(cls, se: Any, weights: LinearWeights | None = None) -> "DynapSim":
-        """A module from neurons of a graph, with or without recurrent weights.
+    def from_graph(cls: type[_N], se: Any, weights: LinearWeights | None = None) -> _N:
+        """As of [`eqpool.AbstractNeuron`][]; also from [`eqpool.graph.LIFNeurons`][], whose time
+        constants become bias currents, as in Rockpool.
 
-        **Arguments:**
-
-        - `se`: [`eqpool.graph.DynapseNeurons`][]; or [`eqpool.graph.LIFNeurons`][], whose time
-            constants become bias currents, as in Rockpool; or a graph of one of them.
-        - `weights`: recurrent [`eqpool.graph.LinearWeights`][], without biases. Default: those of
-            the graph, if any.
-
-        **Raises:** `TypeError` for other nodes; `ValueError` for recurrent biases, for LIF neurons
-        with several synapses, and for values that the chip's neuron cannot have.
+        **Raises:** `ValueError` for LIF neurons with several synapses, besides.
         """
-        return cls(**arguments_of(se, weights))
+        node, weights = one_layer("DynapSim", se, weights)
+        node = from_lif(node) if isinstance(node, LIFNeurons) else node
+        return cls(**arguments_of(cls, node, weights, " or LIFNeurons"))

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Collection, Mapping
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -11,36 +11,43 @@ from jaxtyping import Array
 from ... import physics
 from ..._attribute import AbstractAttribute, Constant
 from ..._errors import describe, is_concrete, listing, suggestion, warn
-from ..._module import AbstractModule
 from ..._types import PerNeuron
-from . import defaults
+from . import fields as defaults
+from .fields import AbstractParts
 
 
-_M = TypeVar("_M", bound=AbstractModule)
+class _Quantity(NamedTuple):
+    """A quantity of a circuit, the bias current that sets it, and what it depends on besides."""
 
-_PULSES = {
-    "t_ref": ("Iref", "C_ref"),
-    "t_pulse": ("Ipulse", "C_pulse"),
-    "t_pulse_ahp": ("Ipulse_ahp", "C_pulse_ahp"),
-}
+    kind: str
+    current: str
+    other: str
+    default: float
+
+
+_PULSE, _TIME, _GAIN = "pulse", "time", "gain"
 _CIRCUITS = ("mem", "ahp", "syn", *defaults.SYNAPSES)
-_TAUS = {f"tau_{circuit}": circuit for circuit in _CIRCUITS}
-_GAINS = {f"r_gain_{circuit}": circuit for circuit in _CIRCUITS}
 
 # Gains last: they multiply the leak current that a time constant has set.
-DEFAULTS = (
-    {"t_ref": defaults.T_REF, "t_pulse": defaults.T_PULSE, "t_pulse_ahp": defaults.T_PULSE_AHP}
-    | {name: defaults.TAU[circuit] for name, circuit in _TAUS.items()}
-    | {name: defaults.R_GAIN[circuit] for name, circuit in _GAINS.items()}
+QUANTITIES = (
+    {
+        "t_ref": _Quantity(_PULSE, "Iref", "C_ref", defaults.T_REF),
+        "t_pulse": _Quantity(_PULSE, "Ipulse", "C_pulse", defaults.T_PULSE),
+        "t_pulse_ahp": _Quantity(_PULSE, "Ipulse_ahp", "C_pulse_ahp", defaults.T_PULSE_AHP),
+    }
+    | {f"tau_{x}": _Quantity(_TIME, f"Itau_{x}", f"C_{x}", defaults.TAU[x]) for x in _CIRCUITS}
+    | {
+        f"r_gain_{x}": _Quantity(_GAIN, f"Igain_{x}", f"Itau_{x}", defaults.R_GAIN[x])
+        for x in _CIRCUITS
+    }
 )
-QUANTITIES = tuple(DEFAULTS)
 
 
 def quantity(name: str, doc: str) -> Any:
     """A property of `DynapSim` that computes a quantity from its currents and capacitances."""
 
     def value(mod: Any) -> Array:
-        if getattr(mod, _current(name)) is None:
+        if getattr(mod, QUANTITIES[name].current) is None:
             present = mod.synapses if len(mod.synapses) > 1 else ("syn",)
             raise AttributeError(
                 f"{mod.full_name} with synapses={mod.synapses} has no {name!r}; it has "
@@ -51,11 +58,14 @@ def quantity(name: str, doc: str) -> Any:
     return property(value, doc=doc)
 
 
-class AbstractSpecified(AbstractModule):
+_N = TypeVar("_N", bound=AbstractParts)
+
+
+class AbstractSpecified(AbstractParts):
     """What a `DynapSim` has of time constants, gain ratios and pulse widths."""
 
     @classmethod
-    def from_specification(cls: type[_M], shape: int | tuple[int, ...], **quantities: Any) -> _M:
+    def from_specification(cls: type[_N], shape: int | tuple[int, ...], **quantities: Any) -> _N:
         """A module from time constants, gain ratios, pulse widths and refractory period.
 
         **Arguments:**
@@ -133,13 +143,12 @@ def currents(base: Any, quantities: Mapping[str, Any], explicit: Collection[str]
     **Raises:** `ValueError` for what no circuit can do.
     """
     for name in quantities:
-        if _current(name) in explicit:
-            raise ValueError(f"DynapSim: {_current(name)} is given twice, by itself and by {name}.")
+        if (current := QUANTITIES[name].current) in explicit:
+            raise ValueError(f"DynapSim: {current} is given twice, by itself and by {name}.")
     wanted = _with_defaults(base, _for_each_synapse(base, quantities), explicit)
     found, values = {}, {}
     for name in (name for name in QUANTITIES if name in wanted):
-        given = wanted[name]
-        value = given
+        value = wanted[name]
         while isinstance(value, (AbstractAttribute, Constant)):
             value = value.data
         try:
@@ -150,9 +159,9 @@ def currents(base: Any, quantities: Mapping[str, Any], explicit: Collection[str]
             ) from None
         _check(name, value, lambda x: (x > 0) & np.isfinite(x), "(0, inf)")
         values[name] = value
-        found[_current(name)] = current = _from_quantity(base, name, value, found)
+        found[QUANTITIES[name].current] = current = _current_for(base, name, value, found)
         _check_current(base, name, value, current)
-    t_ref = values.get("t_ref", _value(base, "t_ref"))
+    t_ref = values.get("t_ref", base.t_ref)
     for name in ("t_pulse", "t_pulse_ahp"):
         width, limit = jnp.broadcast_arrays(values.get(name, _value(base, name)), t_ref)
         if is_concrete(width) and is_concrete(limit):
@@ -161,11 +170,8 @@ def currents(base: Any, quantities: Mapping[str, Any], explicit: Collection[str]
                 f"(0, t_ref] with t_ref = {float(jnp.min(limit)):.3g} s: a pulse must end within "
                 "the refractory period",
             )  # fmt: skip
-    return {
-        current: _wrapped(wanted[name], found[current])
-        for name in values
-        for current in (_current(name),)
-    }
+    by_current = {QUANTITIES[name].current: wanted[name] for name in values}
+    return {name: _wrapped(given, found[name]) for name, given in by_current.items()}
 
 
 def _for_each_synapse(base: Any, quantities: Mapping[str, Any]) -> dict[str, Any]:
@@ -175,7 +181,7 @@ def _for_each_synapse(base: Any, quantities: Mapping[str, Any]) -> dict[str, Any
             if (value := wanted.pop(f"{kind}_syn", None)) is not None:
                 wanted = {f"{kind}_{name}": value for name in base.synapses} | wanted
     for name in wanted:
-        if getattr(base, _current(name)) is None:
+        if getattr(base, QUANTITIES[name].current) is None:
             raise ValueError(
                 f"DynapSim: {name} is of a synapse that is not in synapses={base.synapses}; with "
                 "one synapse type its quantities end in `_syn`."
@@ -191,45 +197,32 @@ def _with_defaults(
         if f"{kind}_syn" in given:  # stands for every type
             given |= {f"{kind}_{synapse}" for synapse in base.synapses}
     found = {
-        name: value
-        for name, value in DEFAULTS.items()
-        if getattr(base, _current(name)) is not None and _current(name) not in given
+        name: of.default
+        for name, of in QUANTITIES.items()
+        if getattr(base, of.current) is not None and of.current not in given
     }
     return found | dict(wanted)
 
 
-def _current(name: str) -> str:
-    if name in _PULSES:
-        return _PULSES[name][0]
-    return f"Itau_{_TAUS[name]}" if name in _TAUS else f"Igain_{_GAINS[name]}"
-
-
 def _value(mod: Any, name: str) -> Array:
-    if name in _PULSES:
-        current, capacitance = _PULSES[name]
-        return physics.pulse_width(getattr(mod, current), getattr(mod, capacitance), mod.Vth)
-    if name in _TAUS:
-        circuit = _TAUS[name]
-        Itau = jnp.maximum(getattr(mod, f"Itau_{circuit}"), mod.Io)
-        return physics.time_constant(Itau, getattr(mod, f"C_{circuit}"), _kappa(mod), mod.Ut)
-    circuit = _GAINS[name]
-    Itau, Igain = (
-        jnp.maximum(getattr(mod, f"{kind}_{circuit}"), mod.Io) for kind in ("Itau", "Igain")
-    )
-    return Igain / Itau
+    kind, current, other, _ = QUANTITIES[name]
+    I, rest = getattr(mod, current), getattr(mod, other)
+    if kind == _PULSE:
+        return physics.pulse_width(I, rest, mod.Vth)
+    I = jnp.maximum(I, mod.Io)
+    if kind == _GAIN:
+        return I / jnp.maximum(rest, mod.Io)
+    return physics.time_constant(I, rest, physics.slope_factor(mod.kappa_n, mod.kappa_p), mod.Ut)
 
 
-def _from_quantity(mod: Any, name: str, value: Array, found: Mapping[str, Array]) -> Array:
-    if name in _PULSES:
-        return physics.pulse_current(value, getattr(mod, _PULSES[name][1]), mod.Vth)
-    if name in _TAUS:
-        return physics.leak_current(value, getattr(mod, f"C_{_TAUS[name]}"), _kappa(mod), mod.Ut)
-    Itau = f"Itau_{_GAINS[name]}"
-    return value * (found[Itau] if Itau in found else getattr(mod, Itau))
-
-
-def _kappa(mod: Any) -> Array:
-    return physics.slope_factor(mod.kappa_n, mod.kappa_p)
+def _current_for(mod: Any, name: str, value: Array, found: Mapping[str, Array]) -> Array:
+    kind, _, other, _ = QUANTITIES[name]
+    rest = found[other] if other in found else getattr(mod, other)
+    if kind == _PULSE:
+        return physics.pulse_current(value, rest, mod.Vth)
+    if kind == _GAIN:
+        return value * rest
+    return physics.leak_current(value, rest, physics.slope_factor(mod.kappa_n, mod.kappa_p), mod.Ut)
 
 
 def _check(name: str, value: Array, permitted: Any, interval: str) -> None:
@@ -248,15 +241,12 @@ def _check_current(mod: Any, name: str, value: Array, current: Array) -> None:
     if not (is_concrete(current) and is_concrete(mod.Io)):
         return
     # A current falls as a time rises, and rises with a gain: the limits swap.
-    is_time = name not in _GAINS
+    is_time = QUANTITIES[name].kind != _GAIN
     quantities, needed, dark = (np.ravel(x) for x in np.broadcast_arrays(value, current, mod.Io))
+    most = np.full_like(dark, defaults.I_MAX)
     for bad, limit, what in (
         (needed < dark * (1 - 1e-6), dark, "below the dark current Io"),
-        (
-            needed > defaults.I_MAX * (1 + 1e-6),
-            0 * dark + defaults.I_MAX,
-            "above what the chip can do",
-        ),
+        (needed > most * (1 + 1e-6), most, "above what the chip can do"),
     ):
         if not bad.any():
             continue
@@ -265,8 +255,8 @@ def _check_current(mod: Any, name: str, value: Array, current: Array) -> None:
         at_most = is_time == (limit is dark)
         message = (
             f"DynapSim: {name} = {quantities[i]:.3g}{_unit(name)} (element {i}) needs "
-            f"{_current(name)} = {needed[i]:.3g} A, {what}, {limit[i]:.3g} A; {name} must be "
-            f"{'at most' if at_most else 'at least'} {at_limit:.4g}{_unit(name)} here."
+            f"{QUANTITIES[name].current} = {needed[i]:.3g} A, {what}, {limit[i]:.3g} A; {name} "
+            f"must be {'at most' if at_most else 'at least'} {at_limit:.4g}{_unit(name)} here."
         )
         if limit is dark:
             raise ValueError(message)
@@ -274,7 +264,7 @@ def _check_current(mod: Any, name: str, value: Array, current: Array) -> None:
 
 
 def _unit(name: str) -> str:
-    return "" if name in _GAINS else " s"
+    return "" if QUANTITIES[name].kind == _GAIN else " s"
 
 
 def _wrapped(given: Any, current: Array) -> Any:

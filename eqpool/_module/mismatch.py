@@ -7,10 +7,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from ..._attribute import permitted_shapes
-from ..._errors import is_concrete
-from ..._module import map_leaves, Site, tagged_leaves
-from ..._random import as_key, as_typed
+from .._attribute import permitted_shapes
+from .._errors import is_concrete
+from .._random import as_key, as_typed
+from .tree import map_leaves, Site, tagged_leaves
 
 
 _M = TypeVar("_M")

@@ -1,6 +1,5 @@
 """`DynapSim` on Rockpool's grid by a kernel in C++: its arguments, its derivative."""
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -10,32 +9,30 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ... import _native
-from ..._neuron.recurrent import AbstractKernel, Outcome
-from ..._solver import RockpoolEuler
-from ..._sparse import Factor
-from ..._surrogate import AbstractSurrogate, Arctan, FastSigmoid, Gaussian, PiecewiseLinear
-from .coefficients import Coefficients
-from .feedback import ExponentialFeedback
-from .step import Carry
-from .units import UNIT
+from .. import _native, physics
+from .._neuron.recurrent import AbstractKernel, Outcome
+from .._solver import RockpoolEuler
+from .._sparse import Factor
+from .._surrogate import AbstractSurrogate, Arctan, FastSigmoid, Gaussian, PiecewiseLinear
+from .._types import NestedDict
 
 
 TYPES = ("ampa", "gaba", "nmda", "shunt")
+_OTHER_STATES = ("iahp", "imem", "vmem", "spikes", "timer_ref")
 SURROGATES = (PiecewiseLinear, FastSigmoid, Arctan, Gaussian)
 
 
-def supported(grid: Any, weights: Any, drive: Array) -> bool:
-    """Whether the kernel computes this run, on this machine."""
-    return (
-        type(grid.solver) is RockpoolEuler
-        and type(grid.c.feedback) is ExponentialFeedback
-        and type(grid.surrogate) in SURROGATES
-        and list(grid.c.synapses) == [name for name in TYPES if name in grid.c.synapses]
+def kernel_of(grid: Any, weights: Any, drive: Array) -> "Kernel | None":
+    """The kernel, if it computes this run, on this machine."""
+    mod = grid.equations.bare
+    supported = (
+        type(mod.solver) is RockpoolEuler
+        and type(mod.surrogate) in SURROGATES
         and not isinstance(weights, Factor)
         and _native.all_known(drive.shape)
         and _native.ready("dynapsim", drive.dtype.name)
     )
+    return Kernel() if supported else None
 
 
 class Kernel(AbstractKernel):
@@ -45,7 +42,7 @@ class Kernel(AbstractKernel):
         self,
         grid: Any,
         weights: Array | None,
-        start: Carry,
+        start: NestedDict,
         drive: Float[Array, "T *K N"],
         keep: bool,
     ) -> tuple[Outcome, Float[Array, "C S"]]:
@@ -66,12 +63,12 @@ class Kernel(AbstractKernel):
                 (layout.steps if grid.record else 0, layout.size),
                 (layout.segments if keep else 0, layout.size),
             ),
-            **layout.attributes(grid.surrogate),
+            **layout.attributes,
         )
         recorded = {}
         if grid.record:
-            series = record.reshape(-1, layout.states, layout.neurons)
-            recorded = jax.vmap(grid.named)(layout.carry(series))
+            recorded = layout.carry(record.reshape(-1, layout.states, layout.neurons))
+            del recorded["timer_ref"]
         return (layout.carry(end), spikes, recorded), kept
 
     def pushed_forward(
@@ -80,13 +77,15 @@ class Kernel(AbstractKernel):
         weights: Array | None,
         kept: Float[Array, "C S"],
         drive: Float[Array, "T *K N"],
-        dots: tuple[Any, Carry, Array],
+        dots: tuple[Any, NestedDict, Array],
     ) -> Outcome:
         """By JAX, segment after segment, from the states that were kept."""
         layout = _Layout(grid, drive.shape)
         grid_dot, start_dot, drive_dot = dots
 
-        def segment(start_dot: Carry, now: tuple[Array, Array, Array]) -> tuple[Carry, Any]:
+        def segment(
+            start_dot: NestedDict, now: tuple[Array, Array, Array]
+        ) -> tuple[NestedDict, Any]:
             start, drive, drive_dot = now
             _, (end_dot, *rest) = eqx.filter_jvp(
                 lambda grid, start, drive: grid.scan(weights, start, drive),
@@ -99,15 +98,15 @@ class Kernel(AbstractKernel):
         return end_dot, *rest
 
     def reference(
-        self, grid: Any, weights: Array | None, start: Carry, drive: Float[Array, "T *K N"]
+        self, grid: Any, weights: Array | None, start: NestedDict, drive: Float[Array, "T *K N"]
     ) -> tuple[Outcome, Float[Array, "C S"]]:
         """By JAX, segment after segment."""
         layout = _Layout(grid, drive.shape)
         # The surrogate is the derivative of spikes; what has derivatives already keeps the spikes.
-        most = grid.surrogate.max_spikes_per_dt
-        grid = dataclasses.replace(grid, surrogate=_Staircase(most))
+        staircase = _Staircase(layout.surrogate.max_spikes_per_dt)
+        grid = eqx.tree_at(lambda g: g.equations.bare.surrogate, grid, staircase)
 
-        def segment(start: Carry, now: tuple[Array]) -> tuple[Carry, Any]:
+        def segment(start: NestedDict, now: tuple[Array]) -> tuple[NestedDict, Any]:
             end, spikes, recorded = grid.scan(weights, start, now[0])
             kept = jnp.broadcast_to(layout.packed(start).reshape(-1), (len(spikes), layout.size))
             return end, (spikes, recorded, kept)
@@ -124,12 +123,13 @@ class Kernel(AbstractKernel):
         drive: Float[Array, "T *K N"],
         bars: Outcome,
         train_weights: bool,
-    ) -> tuple[Any, Array | None, Carry, Array]:
+    ) -> tuple[Any, Array | None, NestedDict, Array]:
         """By the kernel that goes back, segment after segment."""
         layout = _Layout(grid, drive.shape)
         end_bar, spikes_bar, recorded_bar = bars
         if grid.record:
-            record_bar = layout.packed(layout.from_record(grid, recorded_bar))
+            none = jnp.zeros_like(recorded_bar["vmem"])
+            record_bar = layout.packed(recorded_bar | {"timer_ref": none})
         else:
             record_bar = jnp.zeros((0, layout.size), drive.dtype)
         wanted = bool(jax.tree.leaves(varied))
@@ -160,9 +160,9 @@ class Kernel(AbstractKernel):
                 (layout.states, layout.neurons),
                 (layout.steps, layout.width),
             ),
-            surrogate=np.int64(SURROGATES.index(type(grid.surrogate))),
-            detach_reset=np.bool_(grid.surrogate.detach_reset),
-            **layout.attributes(grid.surrogate),
+            surrogate=np.int64(SURROGATES.index(type(layout.surrogate))),
+            detach_reset=np.bool_(layout.surrogate.detach_reset),
+            **layout.attributes,
         )
         varied_bar = pull(values_bar)[0] if wanted else varied
         trained = None
@@ -185,16 +185,22 @@ class _Layout:
     """How a run lies in the kernel's matrices."""
 
     def __init__(self, grid: Any, shape: tuple[int, ...]):
-        self.steps, *synapses, self.neurons = shape
-        self.synapses = synapses[0] if synapses else None
-        self.states = (self.synapses or 1) + 5
+        mod = grid.equations.bare
+        self.steps, *_, self.neurons = shape
+        self.surrogate = mod.surrogate
+        self.names = [*(f"i{name}" for name in mod.synapses), *_OTHER_STATES]
+        self.states = len(self.names)
         self.size = self.states * self.neurons
-        self.width = (self.synapses or 1) * self.neurons
-        self.constants = ((self.synapses or 1) * 4 + 18, self.neurons)
-        self.types = sum(1 << TYPES.index(name) for name in grid.c.synapses)
+        self.width = len(mod.synapses) * self.neurons
+        self.constants = (len(mod.synapses) * 4 + 18, self.neurons)
         # What is kept is no longer than the input; a segment fits into the cache.
         self.segment = min(self.steps, 64)
         self.segments = -(-self.steps // self.segment)
+        self.attributes = dict(
+            types=np.int64(sum(1 << TYPES.index(name) for name in mod.synapses)),
+            max_spikes=np.float64(mod.surrogate.max_spikes_per_dt),
+            segment=np.int64(self.segment),
+        )
 
     def by_segments(
         self,
@@ -216,14 +222,6 @@ class _Layout:
             out = jax.tree.map(lambda x, y: jnp.concatenate([x, y]), out, more)
         return carry, out
 
-    def attributes(self, surrogate: AbstractSurrogate) -> dict[str, Any]:
-        """What both kernels take besides arrays."""
-        return dict(
-            types=np.int64(self.types),
-            max_spikes=np.float64(surrogate.max_spikes_per_dt),
-            segment=np.int64(self.segment),
-        )
-
     def matrix(self, weights: Array | None, dtype: Any) -> Array:
         """Weights with a row for each presynaptic neuron; none of them without recurrence."""
         if weights is None:
@@ -234,61 +232,48 @@ class _Layout:
         """The shape of that matrix."""
         return (0, 0) if weights is None else (self.neurons, self.width)
 
-    def packed(self, carry: Carry) -> Float[Array, "R N"]:
+    def packed(self, s: NestedDict) -> Float[Array, "R N"]:
         """A state as `(S, N)`, or a series of them as `(T, S*N)`."""
-        isyn = carry.isyn if self.synapses else carry.isyn[..., None, :]
-        others = [x[..., None, :] for x in carry[1:]]
-        rows = jnp.concatenate([isyn, *others], -2)
+        rows = jnp.stack([s[name] for name in self.names], -2)
         return rows if rows.ndim == 2 else rows.reshape(len(rows), -1)
 
-    def carry(self, rows: Array) -> Carry:
+    def carry(self, rows: Array) -> NestedDict:
         """The inverse of `packed`, of rows `(..., S, N)`."""
-        k = self.synapses or 1
-        isyn = rows[..., :k, :] if self.synapses else rows[..., 0, :]
-        return Carry(isyn, *(rows[..., row, :] for row in range(k, self.states)))
-
-    def from_record(self, grid: Any, recorded: dict[str, Array]) -> Carry:
-        """Cotangents of a record as those of states."""
-        isyn = [recorded[f"i{name}"] for name in grid.c.synapses]
-        others = {name: recorded[name] for name in ("iahp", "imem", "vmem", "spikes")}
-        return Carry(
-            jnp.stack(isyn, 1) if self.synapses else isyn[0],
-            **others,
-            timer_ref=jnp.zeros_like(recorded["vmem"]),
-        )
+        return {name: rows[..., row, :] for row, name in enumerate(self.names)}
 
 
 def constants(grid: Any) -> Float[Array, "R N"]:
     """What the kernel needs of all that does not depend on the step, row by row."""
-    c: Coefficients = grid.c
-    n = c.syn_decay.shape[-1]
-    synapses = [c.syn_gain, c.Io_syn, c.syn_decay, c.syn_charge]
-    per_synapse = jnp.stack([x.reshape(-1, n) for x in synapses], 1).reshape(-1, n)
+    mod, c = grid.equations.bare, grid.equations.constants
     fixed = jax.lax.stop_gradient
-    others = [
-        c.ahp_decay,
-        c.ahp_jump,
-        c.Io,
-        c.Idc,
-        c.If_nmda,
-        c.Itau_mem,
-        c.Igain_mem,
-        c.Igain_mem / c.Itau_mem,
-        1.0 / c.Itau_mem,
-        c.dt * (c.kappa / (c.C_mem * c.Ut)),
-        c.kappa**2 / (c.kappa + 1.0) / c.Ut,
-        c.Ut / c.kappa,
-        fixed(c.kappa / c.Ut),
-        fixed(c.potential(c.Ispkthr)),
-        c.Ispkthr,
-        c.t_ref,
-        c.dt,
-        fixed(_sharpness(grid.surrogate, c.dt)),
+    potential = physics.membrane_potential(mod.Ispkthr, mod.Io, c["kappa"], mod.Ut)
+    rows = []
+    for name in mod.synapses:
+        rows += [c["gain"][name], mod.Io, c["decay"][name], c["charge"][name]]
+    rows += [
+        c["ahp_decay"],
+        c["ahp_jump"],
+        mod.Io,
+        mod.Idc,
+        mod.If_nmda,
+        c["Itau_mem"],
+        c["Igain_mem"],
+        c["Igain_mem"] / c["Itau_mem"],
+        1.0 / c["Itau_mem"],
+        mod.dt * (c["kappa"] / (mod.C_mem * mod.Ut)),
+        c["kappa"] ** 2 / (c["kappa"] + 1.0) / mod.Ut,
+        mod.Ut / c["kappa"],
+        fixed(c["kappa"] / mod.Ut),
+        fixed(potential),
+        mod.Ispkthr,
+        c["t_ref"],
+        mod.dt,
+        fixed(_sharpness(mod)),
     ]
-    return jnp.concatenate([per_synapse, jnp.stack([jnp.broadcast_to(x, (n,)) for x in others])])
+    return jnp.stack([jnp.broadcast_to(x, (mod.size_out,)) for x in rows])
 
 
-def _sharpness(surrogate: AbstractSurrogate, like: Array) -> Array:
-    """The one number of a surrogate; of `PiecewiseLinear` its slope, 1/A, in spikes per `UNIT`."""
-    leaves = jax.tree.leaves(surrogate)
-    return leaves[0].astype(like.dtype) if leaves else jnp.full_like(like, UNIT)
+def _sharpness(mod: Any) -> Array:
+    """The one number of a surrogate; of `PiecewiseLinear` its slope, 1/A, in spikes per unit."""
+    leaves = jax.tree.leaves(mod.surrogate)
+    return leaves[0].astype(mod.dt.dtype) if leaves else jnp.full_like(mod.dt, mod.units["A"])

@@ -7,9 +7,9 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ... import physics
-from ..._errors import describe
-from ..._types import PerNeuron
+from . import physics
+from ._errors import describe
+from ._types import PerNeuron
 
 
 class AbstractFeedback(eqx.Module):

@@ -1,17 +1,22 @@
-"""What the arguments of `DynapSim` mean: shape, synapse types, values to start from."""
+"""What the arguments of `DynapSim` mean, and those of a neuron that is made like a `LIFJax`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax.numpy as jnp
-from jaxtyping import Array
 
+from ... import physics
 from ..._errors import describe, listing, suggestion
 from ..._module import normalise_shape
 from ..._types import Shape
-from .defaults import SYNAPSES
-from .mismatch import mismatch
+from ...graph import DynapseNeurons, LIFNeurons
+from . import fields as defaults
+from .fields import SYNAPSES
 
+
+C_SYN = 25e-12
+"""What Rockpool takes for every synapse when it converts: of AMPA, whose capacitance is 24.5 pF,
+the time constant comes out 2 % short."""
 
 _BY_SYNAPSE = ("Igain", "Itau", "C")
 
@@ -67,7 +72,7 @@ def synapse_arguments(
     return found
 
 
-def absent_fields(synapses: tuple[str, ...], has_rec: bool) -> tuple[str, ...]:
+def absent_fields(synapses: tuple[str, ...]) -> list[str]:
     """Fields that a `DynapSim` with these synapses does not have."""
     present = synapses if len(synapses) > 1 else ("syn",)
     absent = [f"i{name}" for name in SYNAPSES if name not in synapses]
@@ -77,19 +82,44 @@ def absent_fields(synapses: tuple[str, ...], has_rec: bool) -> tuple[str, ...]:
         for name in ("syn", *SYNAPSES)
         if name not in present
     ]
-    return tuple(absent) if has_rec else ("w_rec", *absent)
+    return absent
 
 
-def start_values(mod: Any, percent_mismatch: float | None) -> dict[str, Array]:
-    """What differs from the plain defaults: currents start at `Io`; mismatch is drawn."""
-    n = mod.size_out
-    names = ["iahp", "imem", *(f"i{name}" for name in mod.synapses)]
-    changed = {name: jnp.array(jnp.broadcast_to(mod.Io, (n,))) for name in names}
-    if percent_mismatch is not None:
-        drawn = mismatch(mod, mod.rng_key, percent_mismatch)
-        changed |= {
-            name: value
-            for name, value in vars(drawn).items()
-            if name not in changed and value is not vars(mod)[name] and isinstance(value, Array)
-        }
-    return changed
+def from_lif(lif: LIFNeurons) -> DynapseNeurons:
+    """The neuron of the chip with the same time constants, as Rockpool converts it.
+
+    Thresholds and biases are scaled by `Iscale`; gains, refractory period and pulse widths are the
+    chip's defaults; there is no adaptation, and no NMDA gate.
+    """
+    if lif.size_in != lif.size_out:
+        raise ValueError(
+            f"DynapSim.from_graph: {lif} has {lif.size_in // lif.size_out} synapses on each "
+            "neuron; only neurons with one synapse can be converted."
+        )
+    n = lif.size_out
+
+    def each(value: Any, default: float) -> Any:
+        value = jnp.asarray(default if value is None else value, jnp.result_type(float))
+        return jnp.broadcast_to(value.reshape(-1), (n,))
+
+    def leak(tau: Any, C: float) -> Any:
+        kappa = (defaults.KAPPA_N + defaults.KAPPA_P) / 2
+        return physics.leak_current(each(tau, 20e-3), *map(jnp.asarray, (C, kappa, defaults.UT)))
+
+    Itau_mem, Itau_syn = leak(lif.tau_mem, defaults.C_MEM), leak(lif.tau_syn, C_SYN)
+    return DynapseNeurons(
+        (n,),
+        Itau_mem=Itau_mem,
+        Itau_syn=Itau_syn,
+        Igain_mem=defaults.R_GAIN["mem"] * Itau_mem,
+        Igain_syn=defaults.R_GAIN["syn"] * Itau_syn,
+        Ispkthr=defaults.ISCALE * each(lif.threshold, 1.0),
+        Idc=defaults.ISCALE * each(lif.bias, 0.0),
+        # What Rockpool sets to zero, and then raises to Io: nothing comes in where Iw_ahp is 0.
+        Itau_ahp=each(None, defaults.Io),
+        Igain_ahp=each(None, defaults.Io),
+        Iw_ahp=each(None, 0.0),
+        If_nmda=each(None, 0.0),
+        Iscale=defaults.ISCALE,
+        dt=lif.dt,
+    )
