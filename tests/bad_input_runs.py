@@ -85,7 +85,7 @@ RUN_CASES = {
     "a float64 module without double precision": (
         lambda: in_double(lambda: rate())(jnp.ones((9, 4))),
         TypeError,
-        r"RateJax: 'tau' is float64, but double precision is off: switch it on, `jax.config",
+        r"RateJax: 'noise_std' is float64, but double precision is off: switch it on, `jax.config",
     ),
     "a state of another batch size": (
         lambda: rate().set_attributes({"x": jnp.ones((2, 4))})(jnp.ones((5, 9, 4))),
