@@ -52,9 +52,10 @@ def graph(subject: Subject) -> None:
     expect(type(same) is type(mod), f"it comes back as a {type(same).__name__}.", hint)
     # Noise is drawn anew, and some nodes know nothing of solvers.
     same = with_fields(same, solver=mod.solver, surrogate=mod.surrogate, rng_key=mod.rng_key)
+    # Whatever their roles: a graph keeps values.
+    values = same.simulation_parameters() | same.parameters()
     for name, value in mod.parameters().items():
-        # Its role may be another: a graph keeps values.
-        expect_same_bits(name, vars(same).get(name, np.zeros(0)), value, hint)
+        expect_same_bits(name, values.get(name, np.zeros(0)), value, hint)
     x = subject.input(mod)
     for got, wanted in zip(same(x, record=True), mod(x, record=True), strict=True):
         expect_same_bits("a run of what comes from a graph:", got, wanted, hint)
