@@ -88,7 +88,10 @@ class _LogLabels(LogFormatterSciNotation):
     _plain = False
 
     def set_locs(self, locs: Any = None) -> None:
-        self._plain = locs is not None and len(locs) and 0.01 <= min(locs) and max(locs) <= 1000.0
+        # Not by the ticks, some of which are out of sight.
+        axis: Any = self.axis
+        low, high = sorted(axis.get_view_interval())
+        self._plain = 0.01 <= low and high <= 1000.0
         self._sublabels = None  # all have a label
 
     def __call__(self, x: float, pos: int | None = None) -> str:
