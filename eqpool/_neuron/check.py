@@ -134,6 +134,11 @@ def check_model(mod: Any) -> None:
     **Raises:** `TypeError` for names and kinds, `ValueError` for shapes, naming class, method and
     state.
     """
+    # As shapes alone: nothing of it stays in the program of a run.
+    eqx.filter_eval_shape(_check_model, mod)
+
+
+def _check_model(mod: Any) -> None:
     equations, s, active = _moment(mod)
     bare, owner = equations.mod, type(mod).__name__
     spikes_in = bare.channels(jnp.zeros((mod.size_in,), mod.spikes.dtype))

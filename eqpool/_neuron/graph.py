@@ -49,9 +49,9 @@ def arguments_of(cls: Any, node: Any, weights: Any, also: str = "") -> dict[str,
     """
     owner, kind = cls.__name__, cls.node or Neurons
     if not isinstance(node, kind) or (kind is Neurons and node.model is not cls):
+        taken = f"Neurons of {owner}" if kind is Neurons else kind.__name__
         raise TypeError(
-            f"{owner}.from_graph takes {kind.__name__}{also}, or a graph of one of them; got "
-            f"{describe(node)}."
+            f"{owner}.from_graph takes {taken}{also}, or a graph of one of them; got {node!r}."
         )
     given: dict[str, Any] = {"shape": node.shape} | node.arguments()
     if weights is None:

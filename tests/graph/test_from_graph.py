@@ -1,4 +1,4 @@
-"""`DynapSim.from_graph`: of its own nodes, and of LIF neurons."""
+"""`from_graph` of one class: `DynapSim`, also from LIF neurons, and every other neuron."""
 
 import warnings
 
@@ -64,3 +64,33 @@ def test_recurrent_weights_of_silicon_neurons_fit_and_come_once():
     square = eg.LinearWeights(jnp.eye(3))
     with pytest.raises(ValueError, match=r"have shape \(3, 3\); expected \(3, 12\)"):
         eqpool.DynapSim.from_graph(node, square)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: eqpool.ALIF(3, Idc=2.0, has_rec=True, rng_key=0),
+        lambda: eqpool.LIF((6, 3), bias=0.1, has_rec=True, rng_key=0),
+        lambda: eqpool.DynapSim(3, Idc=2e-10, noise_std=1e-11, has_rec=True, rng_key=0),
+    ],
+    ids=["ALIF", "LIF", "noisy DynapSim"],
+)
+def test_every_neuron_has_it(make):
+    """With its class's own node, or the general one; the noise is drawn from another key."""
+    mod = make()
+    same = type(mod).from_graph(mod.as_graph())
+    assert_same_bits(same.w_rec, mod.w_rec)
+    values = {**mod.parameters(), **mod.simulation_parameters()}
+    assert values.keys() == {**same.parameters(), **same.simulation_parameters()}.keys()
+    for name, value in values.items():
+        assert_same_bits(getattr(same, name), value)
+    x = jnp.ones((30, mod.size_in))
+    assert_same_bits(same.set_attributes(mod.state())(x)[0], mod(x)[0])
+
+
+def test_neurons_of_another_class():
+    nodes = eqpool.ALIF(3, rng_key=0).as_graph()
+    with pytest.raises(TypeError, match=r"takes Neurons of QIF, or .* got Neurons\(ALIF, 3 -> 3\)"):
+        eqpool.QIF.from_graph(nodes)
+    with pytest.raises(TypeError, match="LIFJax.from_graph takes LIFNeurons, or a graph"):
+        eqpool.LIF.from_graph(nodes)
