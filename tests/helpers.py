@@ -56,6 +56,16 @@ def assert_same_bits(actual: Any, expected: Any) -> None:
     assert actual.tobytes() == expected.tobytes()
 
 
+def assert_same_to_rounding(actual: Any, expected: Any) -> None:
+    """Of what a `Linear` computes in single precision; keys to the bit."""
+    actual, expected = np.asarray(actual), np.asarray(expected)
+    assert actual.dtype == expected.dtype
+    if np.issubdtype(actual.dtype, np.inexact):
+        np.testing.assert_allclose(actual, expected, rtol=2e-6, atol=2e-6, strict=True)
+    else:
+        np.testing.assert_array_equal(actual, expected, strict=True)
+
+
 def small_net(seed: int = 0, noise_std: float = 0.0, tau: Any = None) -> eqpool.Sequential:
     """3 channels in, 2 out, a recurrent layer of 4 neurons between."""
     return eqpool.Sequential(

@@ -6,7 +6,6 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .. import physics
 from .._attribute import Blueprint, field, kaiming, Parameter, uniform_sqrt
 from .._events import Events
 from .._module import AbstractModule, initialise
@@ -20,6 +19,10 @@ class LinearJax(AbstractModule):
     $$ y_t = x_t W + b $$
 
     `weight[i, j]` leads from input channel `i` to output channel `j`.
+
+    All time steps are one matrix product, which may round a step differently for another number
+    of steps. So two halves of a run, or segments of `checkpoint`, are the whole run to rounding,
+    not to the bit as of other modules; what holds a `Linear`, as `Softmax`, keeps bits no better.
 
     !!! example
 
@@ -94,7 +97,7 @@ class LinearJax(AbstractModule):
     ) -> tuple[Array, NestedDict, NestedDict]:
         """`input_data @ weight + bias`."""
         del record
-        output = physics.stepwise_product(input_data, self.weight)
+        output = input_data @ self.weight
         if self.bias is not None:
             output += jnp.broadcast_to(self.bias, output.shape)
         return output, {}, {}

@@ -88,8 +88,22 @@ def test_two_halves_are_one_run(batch, code_of_users):
     check_two_halves(24, 0.5, batch, 2.0, 0)
 
 
+def stacks_in_a_stack(seed, noise_std):
+    """As `zoo_net`, but with weights of stacks, which keep bits, for `Linear`."""
+    noisy = dict(noise_std=noise_std, rng_key=seed)
+    spiking = eqpool.LIF((8, 4), has_rec=True, **noisy)
+    return eqpool.FFwdStack(
+        eqpool.ExpSmooth(3, tau=5e-3, activation_fun=jnp.tanh),
+        eqpool.Residual(
+            eqpool.FFwdStack(eqpool.ExpSyn(6), spiking, eqpool.ExpSyn(6), rng_key=seed)
+        ),
+        eqpool.Sequential(eqpool.ExpSyn(4, **noisy), eqpool.ExpSmooth(4)),
+        rng_key=seed,
+    )
+
+
 def check_two_halves(steps, cut, batch, noise_std, seed):
-    net = zoo_net(seed, noise_std)
+    net = stacks_in_a_stack(seed, noise_std)
     x, cut = wave(steps, 3, batch), round(cut * steps)
     full, final, record = net(x, record=True)
     first, state, early = net(x[..., :cut, :], record=True)

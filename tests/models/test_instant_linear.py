@@ -86,6 +86,28 @@ def test_linear_float64(x64):
     assert relative_error(mod(x)[0], expected) < 1e-14
 
 
+@pytest.mark.parametrize("batch", [(), (3,)])
+def test_linear_in_parts_is_one_product_to_rounding(batch, code_of_users):
+    """However few the steps of a part: to the bound on the error of a sum of 200 products."""
+    x = np.random.default_rng(0).normal(size=(*batch, 40, 200)).astype(np.float32)
+    mod = eqpool.Linear((200, 16), has_bias=True, rng_key=0)
+    weight, bias = np.asarray(mod.weight, np.float64), np.asarray(mod.bias, np.float64)
+    expected = x.astype(np.float64) @ weight + bias
+    bound = 201 * 2.0**-24 * (np.abs(x) @ np.abs(weight) + np.abs(bias))
+    for cuts in ([], [20], [1, 2, 5, 13], [39]):
+        parts = [mod(part)[0] for part in np.split(x, cuts, axis=-2)]
+        assert np.all(np.abs(np.concatenate(parts, axis=-2) - expected) < 1.01 * bound)
+
+
+def test_linear_is_one_matrix_product():
+    """Not a loop over steps, nor one product for each element."""
+    mod = eqpool.Linear((4, 3), has_bias=True, rng_key=0)
+    loss = eqpool.filter_value_and_grad(lambda mod, x: jnp.sum(mod(x)[0] ** 2))
+    for call, products in ((lambda mod, x: mod(x)[0], 1), (loss, 2)):
+        text = eqx.filter_jit(call).lower(mod, jnp.ones((2, 10, 4))).as_text()
+        assert text.count("stablehlo.dot_general") == products and "while" not in text
+
+
 def test_linear_initial_values():
     mod = eqpool.Linear((400, 300), has_bias=True, rng_key=3)
     limit = np.sqrt(6 / 400)

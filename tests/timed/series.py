@@ -40,8 +40,8 @@ def wiggle(num_channels, num_samples, span=(0.0, 0.1), seed=0):
     return frame(times, rng.normal(size=(num_samples, num_channels)), span)
 
 
-def assert_same_series(actual, expected):
-    """The same kind, times, time support and bits."""
+def assert_same_series(actual, expected, tolerance=0.0):
+    """The same kind, times, time support and bits, or samples to rounding."""
     assert type(actual) is type(expected)
     np.testing.assert_array_equal(actual.time_support.values, expected.time_support.values)
     if isinstance(actual, nap.TsGroup):
@@ -51,7 +51,7 @@ def assert_same_series(actual, expected):
         return
     np.testing.assert_array_equal(actual.t, expected.t)
     assert actual.values.dtype == expected.values.dtype
-    np.testing.assert_array_equal(actual.values, expected.values)
+    np.testing.assert_allclose(actual.values, expected.values, rtol=tolerance, atol=tolerance)
 
 
 def joined(first, second):
