@@ -1,12 +1,14 @@
-"""Times eqpool against Rockpool and against C, on the device that JAX chooses.
+"""Times eqpool against Rockpool, C, JAX, jaxpike and Brian2, on the device that JAX chooses.
 
     python -m tests.benchmarks --out DIR     # all of it, a quarter of an hour
     python -m tests.benchmarks --short       # a minute
     python -m tests.benchmarks --parts runs --cases 64,1000,1 256,1000,8 --models rate
+    python -m tests.benchmarks --parts ratios
 
 Prints a table in Markdown; `--out` gets it as benchmarks.md, and all numbers, with quartiles, as
 benchmarks.json. Rockpool is left out where it is not installed (extra `parity`), the C kernel
-where there is no gcc. Runs are interleaved; ratios are medians of the ratios run by run.
+where there is no gcc, and so are jaxpike (`peers`) and Brian2 (`oracles`). Runs are interleaved;
+ratios are medians of the ratios run by run.
 """
 
 import argparse
@@ -25,6 +27,7 @@ from .machine import machine
 from .measure import CHECKPOINTED, compare, Effort
 from .models import Case, MODELS
 from .peers import C, EQPOOL, ROCKPOOL
+from .ratios import RATIOS, ratios
 from .resident import peak_growth
 from .scans import scans
 from .table import markdown
@@ -39,7 +42,7 @@ CASES = (
     Case(64, 20_000, 1),
     Case(64, 100_000, 1),
 )
-PARTS = ("runs", "traces", "imports", "growth", "resident", "endurance", "scans")
+PARTS = ("runs", "traces", "imports", "growth", "resident", "endurance", "scans", "ratios")
 
 
 def main() -> None:
@@ -98,6 +101,12 @@ def main() -> None:
     if "scans" in args.parts:
         say("scans")
         results["scans"] = scans((1000,) if short else (1000, 20_000, 100_000), effort)
+    if "ratios" in args.parts:
+        results["ratios"] = []
+        # Of a case at several sizes, a short run shows the first.
+        for name in list(RATIOS)[: -1 if short else None]:
+            say(f"ratios: {name}")
+            results["ratios"] += ratios(name, effort)
     say("done")
     print(markdown(results))
 

@@ -31,7 +31,18 @@ def machine() -> dict[str, Any]:
     }
 
 
-_PACKAGES = ("eqpool", "jax", "jaxlib", "equinox", "diffrax", "optax", "numpy", "rockpool")
+_PACKAGES = (
+    "eqpool",
+    "jax",
+    "jaxlib",
+    "equinox",
+    "diffrax",
+    "optax",
+    "numpy",
+    "rockpool",
+    "jaxpike",
+    "brian2",
+)
 
 
 def _processor() -> str:

@@ -117,13 +117,18 @@ def same(model: Model, what: str, ours: Any, theirs: Any) -> None:
 
 def interleaved(calls: dict[str, Callable[[], Any]], effort: Effort) -> dict[str, list[float]]:
     """Seconds of each run of each call, in turn."""
-    times: dict[str, list[float]] = {name: [] for name in calls}
+    return in_turns({name: lambda call=call: timed(call) for name, call in calls.items()}, effort)
+
+
+def in_turns(clocks: dict[str, Callable[[], float]], effort: Effort) -> dict[str, list[float]]:
+    """The same of what times a run itself."""
+    times: dict[str, list[float]] = {name: [] for name in clocks}
     start = time.perf_counter()
     for run in range(effort.runs):
         if run >= 5 and time.perf_counter() - start > effort.seconds:
             break
-        for name, call in calls.items():
-            times[name].append(timed(call))
+        for name, clock in clocks.items():
+            times[name].append(clock())
     return times
 
 

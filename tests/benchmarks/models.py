@@ -27,8 +27,8 @@ class Model(NamedTuple):
     build: Callable[[Case], Any]
     rockpool: Callable[[Case], Any] | None
     """`None` where Rockpool has no such model."""
-    kernel: str
-    """The name of the function in `kernels.c`."""
+    kernel: str | None
+    """The name of the function in `kernels.c`, `None` where there is none."""
     inputs: Callable[[Case], Float[Array, "B T N_in"]]
     loss: Callable[[Any], Array]
     same: Callable[[np.ndarray, np.ndarray], None]
@@ -110,6 +110,25 @@ def _rate(activation: str) -> Model:
     return Model(build, rockpool, kernel, inputs, lambda y: jnp.mean(y**2), same)
 
 
+def _lif(case: Case) -> Any:
+    return eqpool.LIFJax((case.neurons, case.neurons), **_lif_arguments(case), rng_key=0)
+
+
+def _rockpool_lif(case: Case) -> Any:
+    from rockpool.nn.modules import LIFJax  # optional
+
+    return LIFJax((case.neurons, case.neurons), **_lif_arguments(case))
+
+
+def _lif_arguments(case: Case) -> dict[str, Any]:
+    per_neuron = dict(tau_mem=20e-3, tau_syn=10e-3, bias=0.0, threshold=1.0)
+    arrays = {name: jnp.full(case.neurons, value) for name, value in per_neuron.items()}
+    # Rockpool's shape of them.
+    arrays["tau_syn"] = arrays["tau_syn"][:, None]
+    w_rec = jnp.asarray(_weights(case.neurons, scale=0.1))
+    return dict(has_rec=True, w_rec=w_rec, **arrays)
+
+
 MODELS = {
     "DynapSim, one synapse type": Model(
         _dynapsim_1,
@@ -129,4 +148,7 @@ MODELS = {
     ),
     "RateJax, ReLU": _rate("ReLU"),
     "RateJax, tanh": _rate("tanh"),
+    "LIFJax": Model(
+        _lif, _rockpool_lif, None, lambda case: _spikes(case, (0.04,)), jnp.mean, _same_spikes
+    ),
 }

@@ -63,6 +63,8 @@ def c_call(model: Model, case: Case, x: jax.Array) -> Callable[[], np.ndarray]:
     """
     if jax.default_backend() != "cpu":
         raise LeftOut("The C kernel runs on the CPU, eqpool does not.")
+    if model.kernel is None:
+        raise LeftOut("There is none of this model.")
     kernel = getattr(_library(), model.kernel)
     mod = model.build(case)
     arguments = _dynapsim(mod) if isinstance(mod, eqpool.DynapSim) else _rate(mod)

@@ -138,6 +138,29 @@ def _scans(found: list[dict[str, Any]]) -> str:
     return f"## A low-pass filter of 64 channels\n\n{_table(header, rows)}"
 
 
+def _ratios(rows: list[dict[str, Any]]) -> str:
+    lines = [
+        [
+            row["case"],
+            row["what"],
+            _number(1e3 * row["run_s"][EQPOOL]["median"]),
+            row["peer"],
+            _number(1e3 * row["run_s"][row["peer"]]["median"]),
+            _number(row["eqpool_of_it"]["median"]),
+            " to ".join(map(_number, row["eqpool_of_it"]["quartiles"])),
+        ]
+        for row in rows
+        if "left_out" not in row
+    ]
+    notes = [
+        f"\n\nLeft out: {row['case']}, {row['what']} against {row['peer']}: {row['left_out']}"
+        for row in rows
+        if "left_out" in row
+    ]
+    header = ("case", "what", "eqpool, ms", "against", "ms", "eqpool / it", "quartiles")
+    return f"## Ratios\n\n{_table(header, lines)}{''.join(notes)}"
+
+
 _PARTS = {
     "runs": _runs,
     "traces": _traces,
@@ -146,6 +169,7 @@ _PARTS = {
     "resident": _resident,
     "endurance": _endurance,
     "scans": _scans,
+    "ratios": _ratios,
 }
 
 
