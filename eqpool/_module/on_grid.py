@@ -1,4 +1,4 @@
-"""A run over events by a module that knows only a time grid."""
+"""A run over events by a neuron whose solver has a time grid only."""
 
 from typing import Any
 
@@ -9,9 +9,8 @@ from .._types import NestedDict
 def run_on_grid(module: Any, events: Events, num_steps: int | None) -> tuple[Events, NestedDict]:
     """`run` over the raster of `events`, and the events of its output."""
     if num_steps is None:
-        solver = getattr(module, "solver", None)
-        kind = type(solver).__name__
-        how = "" if solver is None or kind == "RockpoolEuler" else f" with {kind}"
+        solver = module.solver
+        how = "" if solver.model_discretisation else f" with {type(solver).__name__}"
         raise ValueError(
             f"{module.full_name}{how} runs on a time grid: duration must be a whole number of its "
             "dt, the same for all modules; inside `jit`, where dt is not known, give num_steps."

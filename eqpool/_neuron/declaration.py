@@ -160,9 +160,10 @@ class AbstractDeclaration(AbstractModule):
     def rockpool_step(
         self, s: States, arriving: tuple[Array, Array | None], noise: Float[Array, " N"] | None
     ) -> tuple[States, Float[Array, " N"]] | None:
-        """All states, and `distance`, after a step of [`eqpool.RockpoolEuler`][].
+        """All states, and `distance`, after a step by the model's own discretisation.
 
-        Default: `None`, for the same as with [`eqpool.ForwardEuler`][].
+        [`eqpool.RockpoolEuler`][] takes it, and every solver whose `model_discretisation` is
+        `True`. Default: `None`, for the same as with [`eqpool.ForwardEuler`][].
 
         **Arguments:**
 

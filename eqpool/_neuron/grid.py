@@ -10,7 +10,6 @@ from jaxtyping import Array, Float
 from .. import physics
 from .._module import with_dtype
 from .._scan import scan_steps
-from .._solver import RockpoolEuler
 from .._types import NestedDict
 from .equations import decay_factors, Equations, in_si, in_units, Start, states_of
 from .noise import add_noise
@@ -69,7 +68,7 @@ class Grid(AbstractGrid):
             left = mod.time_left(s["timer_ref"])
             active = left <= 0.0
         own = None
-        if isinstance(mod.solver, RockpoolEuler):
+        if mod.solver.model_discretisation:
             own = mod.rockpool_step(s, (spikes_in, irec), noise)
         if own is None:
             s = mod.arrive(s, spikes_in if irec is None else spikes_in + irec)

@@ -8,7 +8,6 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._scan import scan_steps
-from .._solver import ForwardEuler, RockpoolEuler
 from .._types import NestedDict
 from .check import check_returned
 from .equations import decay_factors, states_of, without_weights
@@ -33,11 +32,14 @@ def run_rates(
     if mod.noise_std is not None:
         drive, rng_key = add_noise(drive, mod.noise_std, mod.dt, mod.rng_key)
         key = {"rng_key": rng_key}
-    # With stages inside a step, rates arrive that are none of the grid's.
-    held = isinstance(mod.solver, (ForwardEuler, RockpoolEuler))
-    scan = run_recurrent if held else Grid.scan
+    held, weights, start = mod.solver.single_stage, as_weights(mod.w_rec), states_of(mod)
     grid = Grid(without_weights(mod), decay_factors(mod, mod.dt), held, record)
-    end, rates, recorded = scan(grid, as_weights(mod.w_rec), states_of(mod), drive)
+    if held:
+        outcome = run_recurrent(grid, weights, start, drive, mod.solver.forward_mode)
+    else:
+        # In the stages of a step rates arrive that are not those of a grid point.
+        outcome = grid.scan(weights, start, drive)
+    end, rates, recorded = outcome
     return rates, end | key, recorded
 
 

@@ -25,11 +25,25 @@ class AbstractStepper(eqx.Module):
 
     - `forward_mode`: whether a step has forward-mode derivatives, as everything made of JAX's own
         operations has. Where it is `False`, a run has reverse mode only. Default `True`.
+    - `single_stage`: whether a step evaluates the vector field once, at the start of the interval,
+        as forward Euler does. Recurrent rates are then those of the last grid point, and the
+        gradient with respect to `w_rec` of a rate neuron is one product over all steps. Otherwise
+        rates are computed anew in every stage. Default `False`.
+    - `model_discretisation`: whether a spiking neuron that defines `rockpool_step` takes that step
+        in place of `step`. Default `False`.
     """
 
     @property
     def forward_mode(self) -> bool:
         return True
+
+    @property
+    def single_stage(self) -> bool:
+        return False
+
+    @property
+    def model_discretisation(self) -> bool:
+        return False
 
     @abc.abstractmethod
     def step(

@@ -13,6 +13,10 @@ from .base import _Y, AbstractStepper, VectorField
 class ForwardEuler(AbstractStepper):
     """`y + dt*f(y)`: explicit, first order, and the cheapest; stable for `dt < 2*tau`."""
 
+    @property
+    def single_stage(self) -> bool:
+        return True
+
     def step(
         self, vector_field: VectorField[_Y], dt: Float[Array, ""], y: _Y, args: PyTree[Any]
     ) -> _Y:
@@ -33,6 +37,14 @@ class RockpoolEuler(AbstractStepper):
 
     In other models it is the same as `ForwardEuler`.
     """
+
+    @property
+    def single_stage(self) -> bool:
+        return True
+
+    @property
+    def model_discretisation(self) -> bool:
+        return True
 
     def step(
         self, vector_field: VectorField[_Y], dt: Float[Array, ""], y: _Y, args: PyTree[Any]

@@ -9,7 +9,7 @@ from ... import physics
 from ..._feedback import ExponentialFeedback
 from ..._kernels.dynapsim import kernel_of
 from ..._module import with_dtype
-from ..._solver import RockpoolEuler
+from ..._solver import AbstractStepper
 from ..._types import NestedDict
 from ...graph import DynapseNeurons
 from ..in_range import in_range
@@ -81,7 +81,7 @@ class AbstractCircuit(AbstractSpecified):
 
     @property
     def _as_rockpool(self) -> bool:
-        return isinstance(self.solver, RockpoolEuler)
+        return isinstance(self.solver, AbstractStepper) and self.solver.model_discretisation
 
     def starting(self) -> States:
         return dict.fromkeys(("iahp", "imem", *(f"i{name}" for name in self.synapses)), self.Io)
