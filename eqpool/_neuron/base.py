@@ -1,7 +1,7 @@
 """`AbstractNeuron`: a spiking neuron as one declaration."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import diffrax
 from jaxtyping import Array, Float
@@ -11,16 +11,11 @@ from .._module import run_on_grid, square_shape
 from .._solver import AbstractStepper, EventDriven
 from .._surrogate import AbstractSurrogate
 from .._types import NestedDict
-from ..graph import LinearWeights, Wiring
 from .build import build, one_spike
 from .check import check_declaration, check_model, check_start
 from .declaration import AbstractDeclaration
 from .events import run_between_events, run_exactly
-from .graph import arguments_of, as_node, one_layer
 from .grid import run_steps
-
-
-_N = TypeVar("_N", bound="AbstractNeuron")
 
 
 class AbstractNeuron(AbstractDeclaration):
@@ -169,24 +164,3 @@ class AbstractNeuron(AbstractDeclaration):
             assert num_steps is not None
             duration = self.dt * num_steps
         return run_between_events(self, events, duration)
-
-    def wire(self, wiring: Wiring, sources: tuple[str, ...], name: str) -> tuple[str, ...]:
-        """Neurons, and weights back to them."""
-        neurons = wiring.add(name, as_node(self), sources)
-        wiring.add_recurrent(f"{name}.w_rec", self.w_rec, neurons)
-        return neurons
-
-    @classmethod
-    def from_graph(cls: type[_N], se: Any, weights: LinearWeights | None = None) -> _N:
-        """A module from neurons of a graph, with or without recurrent weights.
-
-        **Arguments:**
-
-        - `se`: a node as this class makes it in `as_graph`, or a graph of one layer of them.
-        - `weights`: recurrent [`eqpool.graph.LinearWeights`][], without biases. Default: those of
-            the graph, if any.
-
-        **Raises:** `TypeError` for other nodes; `ValueError` for recurrent biases, and for values
-        that these neurons cannot have.
-        """
-        return cls(**arguments_of(cls, *one_layer(cls.__name__, se, weights)))

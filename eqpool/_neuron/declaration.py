@@ -9,8 +9,7 @@ from equinox import AbstractClassVar
 from jaxtyping import Array, Float
 
 from .. import physics
-from .._attribute import Blueprint, NON_NEGATIVE
-from .._module import AbstractModule
+from .._attribute import NON_NEGATIVE
 from .._solver import AbstractStepper, EventDriven
 from .._sparse import SparseWeights
 from .._surrogate import AbstractSurrogate
@@ -23,29 +22,22 @@ from .fields import (
     state,
     time_step,
 )
+from .layer import AbstractLayer, States
 from .recurrent import AbstractGrid, AbstractKernel, Weights
 
 
-States = dict[str, Array]
-"""States of a layer by name."""
-
-
-class AbstractDeclaration(AbstractModule):
+class AbstractDeclaration(AbstractLayer):
     """The fields of every neuron, and the methods in which a model says what it is."""
 
-    integrated: AbstractClassVar[tuple[str, ...]]
-    decaying: ClassVar[Mapping[str, str]] = {}
     spiking: AbstractClassVar[tuple[Any, ...]]
     floors: ClassVar[Mapping[str, str]] = {}
     units: ClassVar[Mapping[str, float]] = {}
     holds: ClassVar[bool] = True
     resets: ClassVar[bool] = True
-    node: ClassVar[type | None] = None
     later_fields: ClassVar[Mapping[str, Any]] = dict.fromkeys(
         ("t_ref", "timer_ref", "noise_std", "rng_key")
     )
 
-    blueprint: Blueprint
     solver: AbstractStepper | EventDriven
     surrogate: AbstractSurrogate | None
     w_rec: Float[Array, "N N_in"] | SparseWeights | None = recurrent_weights()
@@ -181,10 +173,6 @@ class AbstractDeclaration(AbstractModule):
         Default: whole steps, whatever rounding has made of their sum.
         """
         return physics.steps_left(timer_ref, self.dt) * self.dt
-
-    def starting(self) -> States:
-        """Where states start, if not where their declarations say, by name. Default: none."""
-        return {}
 
     def first_step(self) -> Float[Array, ""]:
         """How long a step `EventDriven` tries first, s. Default: a tenth of `dt`."""

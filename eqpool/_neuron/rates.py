@@ -1,32 +1,26 @@
 """`AbstractRateNeuron`: a neuron that emits rates, as one declaration."""
 
 import abc
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any
 
 import diffrax
-from equinox import AbstractClassVar
 from jaxtyping import Array, Float
 
-from .._attribute import Blueprint, unit_eigs
-from .._module import AbstractModule, square_shape
+from .._attribute import unit_eigs
+from .._module import square_shape
 from .._solver import AbstractStepper
 from .._sparse import SparseWeights
 from .._types import Key, NestedDict, PerNeuron
-from ..graph import Wiring
 from .build import build
 from .check import check_declaration
 from .fields import input_noise, noise_key, recurrent_weights, time_step
-from .graph import as_node
+from .layer import AbstractLayer, States
 from .rate_grid import run_rates
 from .recurrent import AbstractKernel, Weights
 
 
-States = dict[str, Array]
-"""States of a layer by name."""
-
-
-class AbstractRateNeuron(AbstractModule):
+class AbstractRateNeuron(AbstractLayer):
     r"""A layer of neurons that emit rates, declared in one place.
 
     A model says what its parameters and states are, how its states change over time, and which
@@ -70,11 +64,6 @@ class AbstractRateNeuron(AbstractModule):
     - `node`: the class of `eqpool.graph` that describes the model. Default: a general one.
     """
 
-    integrated: AbstractClassVar[tuple[str, ...]]
-    decaying: ClassVar[Mapping[str, str]] = {}
-    node: ClassVar[type | None] = None
-
-    blueprint: Blueprint
     solver: AbstractStepper
     w_rec: Float[Array, "N N"] | SparseWeights | None = recurrent_weights(unit_eigs)
     noise_std: PerNeuron | None = input_noise()
@@ -117,10 +106,6 @@ class AbstractRateNeuron(AbstractModule):
         """
         del drive
         return s
-
-    def starting(self) -> States:
-        """Where states start, if not where their declarations say, by name. Default: none."""
-        return {}
 
     def kernel(self, grid: Any, weights: Weights, drive: Array) -> AbstractKernel | None:
         """What computes a run by Euler faster than a scan. Default: nothing; eqpool's own only."""
@@ -178,7 +163,6 @@ class AbstractRateNeuron(AbstractModule):
             weight_init_func=weight_init_func,
             rng_key=rng_key,
             solver=solver,
-            surrogate=None,
             name=name,
             spiking_input=spiking_input,
             spiking_output=spiking_output,
@@ -192,9 +176,3 @@ class AbstractRateNeuron(AbstractModule):
     ) -> tuple[Array, NestedDict, NestedDict]:
         """A scan over the time grid."""
         return run_rates(self, input_data, record)
-
-    def wire(self, wiring: Wiring, sources: tuple[str, ...], name: str) -> tuple[str, ...]:
-        """Neurons, and weights back to them."""
-        neurons = wiring.add(name, as_node(self), sources)
-        wiring.add_recurrent(f"{name}.w_rec", self.w_rec, neurons)
-        return neurons

@@ -10,6 +10,7 @@ import eqpool
 from eqpool import graph as eg
 from tests.graph.networks import NETWORKS, rates
 from tests.helpers import assert_same_bits, wave
+from tests.neuron.adapting import Adapting
 
 
 def test_dynapsim_from_nodes():
@@ -72,8 +73,10 @@ def test_recurrent_weights_of_silicon_neurons_fit_and_come_once():
         lambda: eqpool.ALIF(3, Idc=2.0, has_rec=True, rng_key=0),
         lambda: eqpool.LIF((6, 3), bias=0.1, has_rec=True, rng_key=0),
         lambda: eqpool.DynapSim(3, Idc=2e-10, noise_std=1e-11, has_rec=True, rng_key=0),
+        lambda: eqpool.Rate(3, activation_func="tanh", noise_std=0.1, has_rec=True, rng_key=0),
+        lambda: Adapting(3, gain=0.3, has_rec=True, rng_key=0),
     ],
-    ids=["ALIF", "LIF", "noisy DynapSim"],
+    ids=["ALIF", "LIF", "noisy DynapSim", "Rate", "a user's"],
 )
 def test_every_neuron_has_it(make):
     """With its class's own node, or the general one; the noise is drawn from another key."""
