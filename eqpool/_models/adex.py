@@ -10,10 +10,10 @@ from .._attribute import NON_NEGATIVE, Parameter, POSITIVE, USUAL_SLOW_TIME, USU
 from .._neuron import AbstractNeuron, parameter, scale, state, time_constant
 from .._types import NestedDict, PerNeuron
 from ..graph import AdExNeurons
-from .exponential import check_order, membrane_coordinate, membrane_potential, STEEP, TOP, up_to
+from .exponential import AbstractExponential, STEEP, TOP, up_to
 
 
-class AdExLIF(AbstractNeuron):
+class AdExLIF(AbstractExponential, AbstractNeuron):
     r"""Adaptive exponential integrate-and-fire neurons, in SI units.
 
     $$ C \dot V = -g_L (V - E_L) + g_L \Delta_T e^{(V - V_T)/\Delta_T} - w + I_{syn} + I_{dc} $$
@@ -89,35 +89,16 @@ class AdExLIF(AbstractNeuron):
             C=C, g_L=g_L, E_L=E_L, V_T=V_T, Delta_T=Delta_T, V_peak=V_peak, V_reset=V_reset, a=a,
             b=b, tau_w=tau_w, tau_syn=tau_syn, t_ref=t_ref, Idc=Idc, Iscale=Iscale,
         )  # fmt: skip
-        super().__init__(shape, **given, **arguments)
+        AbstractNeuron.__init__(self, shape, **given, **arguments)
 
     __init__.__doc__ = AbstractNeuron.__init__.__doc__
 
-    def __check_init__(self) -> None:
-        check_order(self, "V_T", "the spike begins at V_T and ends at V_peak")
-        check_order(self, "V_reset", "a neuron reset to V_peak would spike again at once")
-
-    def starting(self) -> dict[str, Array]:
-        return {"vmem": self.E_L}
-
-    def arrive(self, s: dict[str, Array], spikes_in: Array) -> dict[str, Array]:
-        return s | {"isyn": s["isyn"] + self.Iscale * spikes_in}
-
     def constants(self) -> NestedDict:
-        peak = jnp.minimum(self._nats("V_peak"), TOP)
-        return dict(
-            u_peak=peak,
-            y_peak=physics.adex_coordinate(peak),
-            unit=self.g_L * self.Delta_T,
-            tau_m=self.C / self.g_L,
-            rest=self._nats("E_L"),
-            coupling=self.a / self.g_L,
-            u_reset=self._nats("V_reset"),
-        )
+        return super().constants() | dict(coupling=self.a / self.g_L, u_reset=self.nats("V_reset"))
 
     def derivative(self, y: dict[str, Array], at: NestedDict) -> dict[str, Array]:
-        drive = (self.Idc + at["isyn"]) / at["unit"]
-        return self.exact_slopes(y, at, drive) if at["exact"] else self.slopes(y, at, drive)
+        slopes = self.exact_slopes if at["exact"] else self.slopes
+        return slopes(y, at, self.drive(at))
 
     def slopes(self, y: dict[str, Array], at: NestedDict, drive: Array) -> dict[str, Array]:
         """On a grid. Beyond `V_peak` the membrane is about to be reset: its slope stays what it is
@@ -149,39 +130,15 @@ class AdExLIF(AbstractNeuron):
         return {"vmem": slope, "iadapt": moving}
 
     def fire(self, s: dict[str, Array], spikes: Array) -> dict[str, Array]:
-        return s | {
-            "vmem": jnp.where(spikes > 0.0, self.V_reset, s["vmem"]),
-            "iadapt": s["iadapt"] + self.b * spikes,
-        }
-
-    def distance(self, y: dict[str, Array], at: NestedDict) -> Array:
-        return y["vmem"] - at["y_peak"]
+        return super().fire(s, spikes) | {"iadapt": s["iadapt"] + self.b * spikes}
 
     def coordinates(self, s: dict[str, Array], at: NestedDict) -> dict[str, Array]:
-        y = membrane_coordinate(self, s["vmem"], at)
-        w = s["iadapt"] / at["unit"]
-        return {"vmem": y, "iadapt": w - self._upstroke(y, at) if at["exact"] else w}
+        y, w = super().coordinates(s, at), s["iadapt"] / at["unit"]
+        return y | {"iadapt": w - self._upstroke(y["vmem"], at) if at["exact"] else w}
 
     def from_coordinates(self, y: dict[str, Array], at: NestedDict) -> dict[str, Array]:
         w = y["iadapt"] + self._upstroke(y["vmem"], at) if at["exact"] else y["iadapt"]
-        return {"vmem": membrane_potential(self, y["vmem"], at), "iadapt": at["unit"] * w}
-
-    def first_step(self) -> Array:
-        return 0.1 * jnp.min(self.C / self.g_L)
-
-    def longest_step(self, y: dict[str, Array], at: NestedDict) -> Array:
-        """Half of the way to a spike, up to where there is little left of it.
-
-        The derivative of the field goes to infinity there, slowly, and a step that is small
-        enough for its value need not be so for its derivative.
-        """
-        left = jnp.exp(-physics.adex_distance(up_to(STEEP, y["vmem"])))
-        left = left if at["active"] is None else jnp.where(at["active"], left, jnp.inf)
-        return 0.5 * jnp.min(self.C / self.g_L * left)
-
-    def _nats(self, name: str) -> Array:
-        """A potential in nats above `V_T`."""
-        return (getattr(self, name) - self.V_T) / self.Delta_T
+        return super().from_coordinates(y, at) | {"iadapt": at["unit"] * w}
 
     def _upstroke(self, y: Array, at: NestedDict) -> Array:
         """What it has added to the adaptation."""

@@ -9,11 +9,10 @@ from .. import physics
 from .._attribute import POSITIVE
 from .._neuron import AbstractNeuron, parameter, scale, state, time_constant
 from .._types import NestedDict, PerNeuron
-from . import exponential
-from .exponential import check_order, STEEP, TOP, up_to
+from .exponential import AbstractExponential, STEEP, up_to
 
 
-class EIF(AbstractNeuron):
+class EIF(AbstractExponential, AbstractNeuron):
     r"""Exponential integrate-and-fire neurons, in SI units.
 
     $$ C \dot V = -g_L (V - E_L) + g_L \Delta_T e^{(V - V_T)/\Delta_T} + I_{syn} + I_{dc}, \qquad
@@ -68,53 +67,13 @@ class EIF(AbstractNeuron):
             C=C, g_L=g_L, E_L=E_L, V_T=V_T, Delta_T=Delta_T, V_peak=V_peak, V_reset=V_reset,
             tau_syn=tau_syn, Idc=Idc, Iscale=Iscale,
         )  # fmt: skip
-        super().__init__(shape, **given, **arguments)
+        AbstractNeuron.__init__(self, shape, **given, **arguments)
 
     __init__.__doc__ = AbstractNeuron.__init__.__doc__
 
-    def __check_init__(self) -> None:
-        check_order(self, "V_T", "the spike begins at V_T and ends at V_peak")
-        check_order(self, "V_reset", "a neuron reset to V_peak would spike again at once")
-
-    def starting(self) -> dict[str, Array]:
-        return {"vmem": self.E_L}
-
-    def constants(self) -> NestedDict:
-        peak = jnp.minimum((self.V_peak - self.V_T) / self.Delta_T, TOP)
-        return dict(
-            u_peak=peak,
-            unit=self.g_L * self.Delta_T,
-            tau_m=self.C / self.g_L,
-            rest=(self.E_L - self.V_T) / self.Delta_T,
-            y_peak=physics.adex_coordinate(peak),
-        )
-
     def derivative(self, y: dict[str, Array], at: NestedDict) -> dict[str, Array]:
-        drive = (self.Idc + at["isyn"]) / at["unit"]
+        drive = self.drive(at)
         # Beyond the peak its slope no longer changes.
         membrane, none = up_to(STEEP, y["vmem"]), jnp.zeros_like(drive)
         slope = physics.adex_membrane(membrane, none, drive, at["rest"], at["tau_m"])
         return {"vmem": slope}
-
-    def arrive(self, s: dict[str, Array], spikes_in: Array) -> dict[str, Array]:
-        return s | {"isyn": s["isyn"] + self.Iscale * spikes_in}
-
-    def fire(self, s: dict[str, Array], spikes: Array) -> dict[str, Array]:
-        return s | {"vmem": jnp.where(spikes > 0.0, self.V_reset, s["vmem"])}
-
-    def distance(self, y: dict[str, Array], at: NestedDict) -> Array:
-        return y["vmem"] - at["y_peak"]
-
-    def coordinates(self, s: dict[str, Array], at: NestedDict) -> dict[str, Array]:
-        return {"vmem": exponential.membrane_coordinate(self, s["vmem"], at)}
-
-    def from_coordinates(self, y: dict[str, Array], at: NestedDict) -> dict[str, Array]:
-        return {"vmem": exponential.membrane_potential(self, y["vmem"], at)}
-
-    def first_step(self) -> Array:
-        return 0.1 * jnp.min(self.C / self.g_L)
-
-    def longest_step(self, y: dict[str, Array], at: NestedDict) -> Array:
-        left = jnp.exp(-physics.adex_distance(up_to(STEEP, y["vmem"])))
-        left = left if at["active"] is None else jnp.where(at["active"], left, jnp.inf)
-        return 0.5 * jnp.min(self.C / self.g_L * left)
