@@ -85,6 +85,13 @@ NEURON_CASES = {
         ValueError,
         r"Spoiled.derivative returns nan for 'vmem' \(element 0\) at the state that the module",
     ),
+    "rates with a derivative that is not a number": (
+        lambda: spoiled_rates(
+            derivative=lambda self, y, at: {"x": at["drive"], "a": y["a"] / (self.gain * y["a"])}
+        ),
+        ValueError,
+        r"Spoiled.derivative returns nan for 'a' \(element 0\) at the state that the module",
+    ),
     "a spike that returns what is not declared": (
         lambda: spoiled(fire=lambda self, s, spikes: s | {"wmem": spikes}),
         TypeError,

@@ -12,7 +12,7 @@ from .._solver import AbstractStepper, EventDriven
 from .._surrogate import AbstractSurrogate
 from .._types import NestedDict
 from .build import build, one_spike
-from .check import check_declaration, check_model, check_start
+from .check import check_declaration, check_model, check_start, slopes
 from .declaration import AbstractDeclaration
 from .events import run_between_events, run_exactly
 from .grid import run_steps
@@ -143,7 +143,7 @@ class AbstractNeuron(AbstractDeclaration):
 
     def __check_init__(self) -> None:
         check_declaration(type(self))
-        check_start(self)
+        check_start(self, check_model, slopes)
 
     def run(
         self, input_data: Float[Array, "T N_in"], record: bool

@@ -87,8 +87,15 @@ def _known(where: str, name: Any, names: set[str], kind: str) -> None:
 _FOUND_FINITE: weakref.WeakSet[type] = weakref.WeakSet()
 
 
-def check_start(mod: Any) -> None:
+def check_start(
+    mod: Any, check_model: Callable[[Any], None], slopes: Callable[[Any], NestedDict]
+) -> None:
     """Raises where `derivative` is not finite at the start; of the first instance of each class.
+
+    **Arguments:**
+
+    - `check_model`: raises where methods of a module return what is not declared.
+    - `slopes`: what `derivative` returns at the state of a module without weights.
 
     **Raises:** `ValueError` that names class and state.
     """
@@ -98,7 +105,7 @@ def check_start(mod: Any) -> None:
     if not all(bool(jnp.all(jnp.isfinite(x))) for x in states_of(mod).values()):
         return
     check_model(mod)
-    for name, slope in _slopes(without_weights(mod)).items():
+    for name, slope in eqx.filter_jit(slopes)(without_weights(mod)).items():
         bad = np.flatnonzero(~np.isfinite(slope))
         if bad.size:
             raise ValueError(
@@ -109,8 +116,8 @@ def check_start(mod: Any) -> None:
     _FOUND_FINITE.add(cls)
 
 
-@eqx.filter_jit
-def _slopes(mod: Any) -> NestedDict:
+def slopes(mod: Any) -> NestedDict:
+    """What `derivative` returns at the state of a module, in the units of a run."""
     equations, s, active = _moment(mod)
     others = {name: x for name, x in s.items() if name not in mod.integrated}
     y = equations.coordinates(s)

@@ -4,14 +4,13 @@ from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._scan import scan_steps
 from .._types import NestedDict
-from .check import check_returned
 from .equations import decay_factors, states_of, without_weights
 from .noise import add_noise
+from .rate_check import check_rates
 from .recurrent import (
     AbstractGrid,
     AbstractKernel,
@@ -27,7 +26,7 @@ def run_rates(
     mod: Any, input_data: Float[Array, "T N"], record: bool
 ) -> tuple[Array, NestedDict, NestedDict]:
     """Rates, new state and record of an `AbstractRateNeuron` over its time grid."""
-    _check(mod)
+    check_rates(mod)
     drive, key = input_data, {}
     if mod.noise_std is not None:
         drive, rng_key = add_noise(drive, mod.noise_std, mod.dt, mod.rng_key)
@@ -103,22 +102,3 @@ class Grid(AbstractGrid):
     def kernel(self, weights: Weights, drive: Array) -> AbstractKernel | None:
         """As the model says."""
         return self.mod.kernel(self, weights, drive)
-
-
-def _check(mod: Any) -> None:
-    """Raises where a method returns other names or shapes than declared; while tracing, for free.
-
-    **Raises:** `TypeError` for names and kinds, `ValueError` for shapes, naming class, method and
-    state.
-    """
-    bare, s = without_weights(mod), states_of(mod)
-    drive = jnp.zeros((mod.size_in,), mod.dt.dtype)
-    y = {name: s[name] for name in mod.integrated}
-    others = {name: x for name, x in s.items() if name not in y}
-    for method, expected, function in (
-        ("arrive", s, lambda: bare.arrive(s, drive)),
-        ("derivative", y, lambda: bare.derivative(y, others | {"drive": drive})),
-        ("activation", {"the rates": drive}, lambda: {"the rates": bare.activation(s)}),
-    ):
-        where = f"{type(mod).__name__}.{method}"
-        check_returned(where, eqx.filter_eval_shape(function), expected)

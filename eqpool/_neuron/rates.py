@@ -13,9 +13,10 @@ from .._solver import AbstractStepper
 from .._sparse import SparseWeights
 from .._types import Key, NestedDict, PerNeuron
 from .build import build
-from .check import check_declaration
+from .check import check_declaration, check_start
 from .fields import input_noise, noise_key, recurrent_weights, time_step
 from .layer import AbstractLayer, States
+from .rate_check import check_rates, undriven_slopes
 from .rate_grid import run_rates
 from .recurrent import AbstractKernel, Weights
 
@@ -170,6 +171,7 @@ class AbstractRateNeuron(AbstractLayer):
 
     def __check_init__(self) -> None:
         check_declaration(type(self))
+        check_start(self, check_rates, undriven_slopes)
 
     def run(
         self, input_data: Float[Array, "T N"], record: bool
