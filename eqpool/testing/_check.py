@@ -1,56 +1,66 @@
 """`check_neuron`: holds a neuron to every promise."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 from .._errors import suggestion
-from .._neuron import AbstractNeuron
-from . import _declared, _exact, _gradients, _runs, _solving, _tools
+from .._neuron import AbstractNeuron, AbstractRateNeuron
+from . import _declared, _exact, _gradients, _rates, _runs, _solving, _tools
+from ._rates import RateSubject
 from ._report import BrokenPromise, Report, Skipped
-from ._subject import Subject
+from ._subject import AnyNeuron, Subject
 
 
-_CHECKS: dict[str, Callable[[Subject], None]] = {
-    function.__name__: function
-    for function in (
-        _declared.declaration,
-        _declared.spiking,
-        _declared.pure,
-        _declared.silence,
-        _declared.arrivals,
-        _declared.coordinates,
-        _runs.record,
-        _runs.halves,
-        _runs.reset_state,
-        _runs.batch,
-        _runs.compiled,
-        _runs.checkpoint,
-        _runs.dtypes,
-        _solving.solvers,
-        _solving.order,
-        _gradients.modes,
-        _gradients.gradient,
-        _gradients.recurrent_gradient,
-        _exact.events_on_grid,
-        _exact.reset,
-        _exact.event_times,
-        _exact.event_gradients,
-        _tools.sparse,
-        _tools.saved,
-        _tools.graph,
-        _tools.timed,
-    )
-}
+_Check: TypeAlias = Callable[[Any], None]
+
+
+def _by_name(*checks: _Check) -> dict[str, _Check]:
+    return {check.__name__: check for check in checks}
+
+
+_ON_A_GRID = (
+    _runs.record,
+    _runs.halves,
+    _runs.reset_state,
+    _runs.batch,
+    _runs.compiled,
+    _runs.checkpoint,
+    _runs.dtypes,
+    _solving.solvers,
+    _solving.order,
+    _gradients.modes,
+    _gradients.gradient,
+    _gradients.recurrent_gradient,
+)
+_WITH_OTHERS = (_tools.sparse, _tools.saved, _tools.graph, _tools.timed)
+
+_OF_SPIKES = _by_name(
+    _declared.declaration,
+    _declared.spiking,
+    _declared.pure,
+    _declared.silence,
+    _declared.arrivals,
+    _declared.coordinates,
+    *_ON_A_GRID,
+    _exact.events_on_grid,
+    _exact.reset,
+    _exact.event_times,
+    _exact.event_gradients,
+    *_WITH_OTHERS,
+)
+_OF_RATES = _by_name(
+    _declared.declaration, _rates.responding, _rates.pure, *_ON_A_GRID, *_WITH_OTHERS
+)
 
 PROMISES: dict[str, str] = {
     name: " ".join((function.__doc__ or "").split("\n\n")[0].split())
-    for name, function in _CHECKS.items()
+    for name, function in (_OF_SPIKES | _OF_RATES).items()
 }
-"""What a neuron promises, by name, in the order in which it is checked."""
+"""What neurons promise, by name; some of it only those that spike, or only those of rates."""
 
 
 def check_neuron(
-    neuron: AbstractNeuron | type[AbstractNeuron],
+    neuron: AnyNeuron | type[AnyNeuron],
     *,
     only: str | Iterable[str] | None = None,
     skip: str | Iterable[str] = (),
@@ -59,8 +69,9 @@ def check_neuron(
 
     Two halves are one run, gradients are those of finite differences, spike times of
     `EventDriven` are those to which short steps converge, files and graphs bring back what went
-    in, and so on: `eqpool.testing.PROMISES` lists them. It finds input that makes the neuron spike
-    by itself. It needs no test framework; in a test of your own, call it.
+    in, and so on: `eqpool.testing.PROMISES` lists them. A neuron that emits rates is
+    held to those that need no spikes. It finds input that makes the neuron spike, or moves its
+    rates, by itself. It needs no test framework; in a test of your own, call it.
 
     !!! example
 
@@ -74,8 +85,9 @@ def check_neuron(
 
     **Arguments:**
 
-    - `neuron`: an [`eqpool.AbstractNeuron`][], best with recurrent weights and values that
-        differ between neurons; or a class, for `cls(3, has_rec=True, rng_key=0)`.
+    - `neuron`: an [`eqpool.AbstractNeuron`][] or [`eqpool.AbstractRateNeuron`][], best with
+        recurrent weights and values that differ between neurons; or a class, for
+        `cls(3, has_rec=True, rng_key=0)`.
     - `only`: the promises to check. Default: all.
     - `skip`: promises to leave out. Default: none.
 
@@ -86,16 +98,25 @@ def check_neuron(
     is broken, which says what was expected, what came, and what to change; `TypeError` for what
     is no neuron; `ValueError` for a promise that does not exist.
     """
-    names = _selected(only, skip)
+    _refuse_unknown([*_listed(() if only is None else only), *_listed(skip)])
     if isinstance(neuron, type):
         neuron = _built(neuron)
-    if not isinstance(neuron, AbstractNeuron):
-        raise TypeError(f"check_neuron takes an AbstractNeuron; got {type(neuron).__name__}.")
-    subject, title = Subject(neuron), f"{type(neuron).__name__}{neuron.shape}"
-    return Report(title, {name: _checked(name, subject, title) for name in names})
+    if isinstance(neuron, AbstractNeuron):
+        subject, checks = Subject(neuron), _OF_SPIKES
+    elif isinstance(neuron, AbstractRateNeuron):
+        subject, checks = RateSubject(neuron), _OF_RATES
+    else:
+        raise TypeError(
+            "check_neuron takes an AbstractNeuron or an AbstractRateNeuron; got "
+            f"{type(neuron).__name__}."
+        )
+    wanted = checks if only is None else [name for name in PROMISES if name in _listed(only)]
+    title = f"{type(neuron).__name__}{neuron.shape}"
+    names = [name for name in wanted if name not in _listed(skip)]
+    return Report(title, {name: _checked(name, checks.get(name), subject, title) for name in names})
 
 
-def _built(cls: type[AbstractNeuron]) -> AbstractNeuron:
+def _built(cls: type[AnyNeuron]) -> AnyNeuron:
     try:
         return cls(3, has_rec=True, rng_key=0)
     except Exception as error:
@@ -103,9 +124,11 @@ def _built(cls: type[AbstractNeuron]) -> AbstractNeuron:
         raise broken.of("declaration", f"{cls.__name__}(3,)") from error
 
 
-def _checked(name: str, subject: Subject, title: str) -> str:
+def _checked(name: str, check: _Check | None, subject: Subject, title: str) -> str:
+    if check is None:
+        return f"skipped: the neuron {'spikes' if subject.spikes else 'emits rates'}"
     try:
-        _CHECKS[name](subject)
+        check(subject)
     except Skipped as reason:
         return f"skipped: {reason}"
     except BrokenPromise as broken:
@@ -115,16 +138,13 @@ def _checked(name: str, subject: Subject, title: str) -> str:
     return "kept"
 
 
-def _selected(only: str | Iterable[str] | None, skip: str | Iterable[str]) -> list[str]:
-    names = [*_CHECKS] if only is None else _listed(only)
-    left_out = _listed(skip)
-    for name in (*names, *left_out):
-        if name not in _CHECKS:
+def _refuse_unknown(names: list[str]) -> None:
+    for name in names:
+        if name not in PROMISES:
             raise ValueError(
-                f"check_neuron: there is no promise {name!r}.{suggestion(str(name), _CHECKS)} "
+                f"check_neuron: there is no promise {name!r}.{suggestion(str(name), PROMISES)} "
                 f"See eqpool.testing.PROMISES."
             )
-    return [name for name in _CHECKS if name in names and name not in left_out]
 
 
 def _listed(names: Any) -> list[str]:

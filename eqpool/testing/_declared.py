@@ -5,17 +5,18 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from .._neuron.check import check_declaration, check_model
+from .._neuron.check import check_declaration
 from .._neuron.equations import Equations, in_si, in_units, names_of_states
-from ._report import expect, expect_close, expect_same_bits
+from ._rates import expect_pure
+from ._report import expect, expect_close
 from ._subject import in_double, Subject
 
 
 def declaration(subject: Subject) -> None:
     """Methods return the states that are declared, in their shapes and the dtype of the run."""
     check_declaration(type(subject.given))
-    check_model(subject.given)
-    subject.on_grid(jnp.zeros((1, subject.given.size_in), subject.given.spikes.dtype))
+    subject.check_model()
+    subject.on_grid(jnp.zeros((1, subject.given.size_in), subject.given.dt.dtype))
 
 
 def spiking(subject: Subject) -> None:
@@ -38,13 +39,7 @@ def pure(subject: Subject) -> None:
         "distance": (y, at),
         "from_coordinates": (y, at),
     }
-    for method, arguments in calls.items():
-        once, twice = (getattr(mod, method)(*arguments) for _ in range(2))
-        hint = (
-            "What a method depends on must be in its arguments and in parameters: a counter, an "
-            "attribute that changes or the time of day stays what it was when it was compiled."
-        )
-        expect_same_bits(f"what `{method}` returns a second time:", twice, once, hint)
+    expect_pure(mod, calls)
 
 
 @in_double
@@ -99,7 +94,7 @@ def _moments(subject: Subject) -> list[dict[str, Any]]:
     No spike has been there the step before, which is still to arrive at the neuron itself.
     """
     mod = subject.still64
-    _, state, record = subject.spiking64
+    _, state, record = subject.strong64
     steps = len(record["spikes"])
     names = names_of_states(subject.given)
     recorded = [name for name in names if name in record]

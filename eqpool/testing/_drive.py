@@ -21,14 +21,14 @@ class Drive(NamedTuple):
 
     **Attributes:**
 
-    - `spiking`: `(T, N_in)`, under which there are a few spikes.
-    - `quiet`: `(T, N_in)`, under which there are none in the first `quiet_steps`.
-    - `quiet_steps`: how many those are.
+    - `strong`: `(T, N_in)`, under which there are a few spikes.
+    - `weak`: `(T, N_in)`, under which there are none in the first `smooth_steps`.
+    - `smooth_steps`: how many those are.
     """
 
-    spiking: np.ndarray
-    quiet: np.ndarray
-    quiet_steps: int
+    strong: np.ndarray
+    weak: np.ndarray
+    smooth_steps: int
 
 
 def find_drive(mod: Any) -> Drive:
@@ -39,7 +39,7 @@ def find_drive(mod: Any) -> Drive:
     pattern = np.random.default_rng(0).uniform(0.5, 1.5, (LENGTHS[-1], mod.size_in))
     strengths, spikes = _try(mod, 1.0, pattern)
     drive = _chosen(strengths, spikes, pattern)
-    if drive is None or drive.quiet_steps < len(drive.quiet):
+    if drive is None or drive.smooth_steps < len(drive.weak):
         others = _try(mod, -1.0, pattern)
         strengths = np.concatenate([strengths, others[0]])
         spikes = np.concatenate([spikes, others[1]])

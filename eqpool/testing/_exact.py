@@ -70,7 +70,7 @@ def event_times(subject: Subject) -> None:
         found = np.full(times.shape, np.inf)
         for neuron, train in enumerate(trains):
             found[neuron, : len(train)] = train[: times.shape[1]]
-        end = dt * (len(subject.drive.spiking) - 1)
+        end = dt * (len(subject.drive.strong) - 1)
         # Of spikes near the end, one run may have one more.
         both = (times < end) & (found < end)
         either = (times < end - dt) | (found < end - dt)

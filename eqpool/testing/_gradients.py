@@ -17,7 +17,7 @@ from ._subject import in_double, Subject, weighted_sum
 def modes(subject: Subject) -> None:
     """Forward and reverse mode agree where there are spikes, and are finite."""
     mod = subject.still64
-    gradient = subject.spiking_gradient64
+    gradient = subject.gradient64
     for name, slopes in gradient.items():
         bad = int(np.sum(~np.isfinite(slopes)))
         expect(
@@ -28,13 +28,13 @@ def modes(subject: Subject) -> None:
         )
     if not getattr(mod.solver, "forward_mode", True):
         return
-    loss, x = weighted_sum(subject.spiking64[2]), subject.input(mod)
+    loss, x = weighted_sum(subject.strong64[2]), subject.input(mod)
     values = mod.parameters()
     along = directions(values)
 
     @jax.jit
     def forward(values: Any, along: Any) -> Any:
-        run = lambda values: loss(mod.set_attributes(values)(x, record=True)[2])
+        run = lambda values: loss(subject.run(mod.set_attributes(values), x)[2])
         return jax.jvp(run, (values,), (along,))[1]
 
     found = float(forward(values, along))
@@ -51,15 +51,15 @@ def modes(subject: Subject) -> None:
 @in_double
 def gradient(subject: Subject) -> None:
     """Without spikes, the gradient wrt every parameter is that of finite differences."""
-    steps = subject.drive.quiet_steps
+    steps = subject.drive.smooth_steps
     if steps < 2:
         raise Skipped("it spikes at once, whatever the input")
     mod = subject.smooth64
-    x, loss = subject.input(mod, quiet=True), weighted_sum(subject.quiet64[2], steps)
+    x, loss = subject.input(mod, weak=True), weighted_sum(subject.weak64[2], steps)
 
     @jax.jit
     def value_and_gradient(values: Any) -> Any:
-        return jax.value_and_grad(lambda v: loss(mod.set_attributes(v)(x, record=True)[2]))(values)
+        return jax.value_and_grad(lambda v: loss(subject.run(mod.set_attributes(v), x)[2]))(values)
 
     check_slopes(
         lambda values: float(value_and_gradient(values)[0]),
@@ -81,7 +81,7 @@ def recurrent_gradient(subject: Subject) -> None:
     mod = subject.still64
     if mod.w_rec is None:
         raise Skipped("there are no recurrent weights; has_rec=True")
-    loss, x = weighted_sum(subject.spiking64[2]), subject.input(mod)
+    loss, x = weighted_sum(subject.strong64[2]), subject.input(mod)
 
     @jax.jit
     def plain(w_rec: Any) -> Any:
@@ -89,7 +89,7 @@ def recurrent_gradient(subject: Subject) -> None:
             weighted = mod.set_attributes({"w_rec": w_rec})
 
             def step(state: Any, now: Any) -> Any:
-                _, state, record = weighted.set_attributes(state)(now[None], record=True)
+                _, state, record = subject.run(weighted.set_attributes(state), now[None])
                 return state, {name: trace[0] for name, trace in record.items()}
 
             return loss(scan_steps(step, mod.state(), x)[1])
@@ -98,7 +98,7 @@ def recurrent_gradient(subject: Subject) -> None:
 
     hint = "A `run` of your own should leave recurrence to `super().run(...)`."
     expected = np.asarray(plain(mod.parameters()["w_rec"]))
-    off, size = np.abs(subject.spiking_gradient64["w_rec"] - expected).max(), np.abs(expected).max()
+    off, size = np.abs(subject.gradient64["w_rec"] - expected).max(), np.abs(expected).max()
     expect(
         off <= 1e-6 * size,
         f"the gradient wrt w_rec is off by {off:.3g} from that of a scan over single steps, whose "

@@ -53,12 +53,12 @@ def reset_state(subject: Subject) -> None:
 def batch(subject: Subject) -> None:
     """Each element of a batch is a run by itself, also when it goes on."""
     mod = subject.still64
-    both = jnp.stack([subject.input(mod), subject.input(mod, quiet=True)])
+    both = jnp.stack([subject.input(mod), subject.input(mod, weak=True)])
     middle = both.shape[1] // 2
-    first, state, early = mod(both[:, :middle], record=True)
-    second, _, late = mod.set_attributes(state)(both[:, middle:], record=True)
+    first, state, early = subject.run(mod, both[:, :middle])
+    second, _, late = subject.run(mod.set_attributes(state), both[:, middle:])
     hint = "Methods see one neuron layer at a time; do they take an axis for granted?"
-    for i, (spikes, _, record) in enumerate((subject.spiking64, subject.quiet64)):
+    for i, (spikes, _, record) in enumerate((subject.strong64, subject.weak64)):
         found = jnp.concatenate([first[i], second[i]])
         expect_close(f"the output of element {i} of a batch", found, spikes, 1e-6, hint)
         joined = {name: _joined(early[name][i], late[name][i]) for name in early}
@@ -69,9 +69,9 @@ def batch(subject: Subject) -> None:
 def compiled(subject: Subject) -> None:
     """A run is the same under `jit`, and under `vmap` over its parameters."""
     mod, x = subject.still64, subject.input(subject.still64)
-    spikes, _, record = subject.spiking64
+    spikes, _, record = subject.strong64
     hint = "Methods must be made of functions of JAX, and depend on nothing but their arguments."
-    inside = eqx.filter_jit(lambda mod, x: mod(x, record=True))(mod, x)
+    inside = eqx.filter_jit(subject.run)(mod, x)
     expect_close("the output under `jit`", inside[0], spikes, 1e-6, hint)
     expect_close("under `jit`:", inside[2], record, 1e-6, hint, subject.units)
 
@@ -81,10 +81,10 @@ def compiled(subject: Subject) -> None:
 
     @eqx.filter_jit
     def many(mod: Any, values: Any, x: Any) -> Any:
-        return eqx.filter_vmap(lambda v: mod.set_attributes(v)(x, record=True)[2])(values)
+        return eqx.filter_vmap(lambda v: subject.run(mod.set_attributes(v), x)[2])(values)
 
     mapped = many(mod, both, x)
-    alone = mod.set_attributes(more)(x, record=True)[2]
+    alone = subject.run(mod.set_attributes(more), x)[2]
     for i, expected in enumerate((record, alone)):
         found = {name: trace[i] for name, trace in mapped.items()}
         expect_close(f"run {i} under `vmap`:", found, expected, 1e-6, hint, subject.units)
@@ -111,7 +111,7 @@ def record(subject: Subject) -> None:
     missing = declared - {"timer_ref", "rng_key", *found}
     expect(not missing, f"the record lacks {sorted(missing)}.", hint)
     expect(set(state) == declared, f"the state has {sorted(state)}, not {sorted(declared)}.", hint)
-    expect_same_bits("spikes on the record", found["spikes"], spikes, hint)
+    subject.check_output(mod, spikes, found, hint)
     for name in declared & set(found):
         expect_same_bits(f"the end of the record of {name}", found[name][-1], state[name], hint)
     for name, trace in found.items():
@@ -141,7 +141,7 @@ def dtypes(subject: Subject) -> None:
             floating = jnp.issubdtype(x.dtype, jnp.floating)
             what = f"a {expected.dtype} module with {given.dtype} input has {name} in {x.dtype}."
             expect(x.dtype == expected or not floating, what, hint)
-    whole, ones = jnp.ones((1, n), int), jnp.ones((1, n), single.spikes.dtype)
+    whole, ones = jnp.ones((1, n), int), jnp.ones((1, n), single.dt.dtype)
     expect_close("after integers, state", single(whole)[1], single(ones)[1], 0.0, hint)
 
 

@@ -3,21 +3,24 @@
 import dataclasses
 import functools as ft
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._neuron import AbstractNeuron
+from .._neuron import AbstractNeuron, AbstractRateNeuron
+from .._neuron.check import check_model
 from .._solver import AbstractStepper, ForwardEuler
 from .._sparse import SparseWeights
 from .._surrogate import CustomSurrogate
 from ._drive import Drive, find_drive
+from ._report import expect_same_bits
 
 
-_M = TypeVar("_M", bound=AbstractNeuron)
+AnyNeuron: TypeAlias = AbstractNeuron | AbstractRateNeuron
+_M = TypeVar("_M", bound=AnyNeuron)
 
 
 def in_double(check: Callable[["Subject"], None]) -> Callable[["Subject"], None]:
@@ -34,9 +37,16 @@ def in_double(check: Callable[["Subject"], None]) -> Callable[["Subject"], None]
 
 
 class Subject:
-    """A neuron under test. Whatever ends in 64 is in double precision, which must be on."""
+    """A neuron under test. Whatever ends in 64 is in double precision, which must be on.
 
-    def __init__(self, given: AbstractNeuron):
+    **Attributes:**
+
+    - `spikes`: whether the neuron spikes.
+    """
+
+    spikes: ClassVar[bool] = True
+
+    def __init__(self, given: Any):
         self.given = given
         own = given.solver if isinstance(given.solver, AbstractStepper) else ForwardEuler()
         self.on_grid = with_fields(given, solver=own)
@@ -54,54 +64,70 @@ class Subject:
         return self.given.noise_std is not None and bool(np.any(np.asarray(self.given.noise_std)))
 
     @ft.cached_property
-    def still(self) -> AbstractNeuron:
+    def still(self) -> Any:
         """On a grid, without noise."""
         if self.given.noise_std is None:
             return self.on_grid
         return with_fields(self.on_grid, noise_std=jnp.zeros_like(self.given.noise_std))
 
     @ft.cached_property
-    def still64(self) -> AbstractNeuron:
+    def still64(self) -> Any:
         return cast(self.still, jnp.float64)
 
-    @ft.cached_property
-    def smooth64(self) -> AbstractNeuron:
+    @property
+    def smooth64(self) -> Any:
         """Without surrogate: spikes have no derivative."""
         return with_fields(self.still64, surrogate=CustomSurrogate(jnp.zeros_like, 1.0))
 
     @ft.cached_property
     def drive(self) -> Drive:
+        return self.find_drive()
+
+    def find_drive(self) -> Drive:
+        """Looks for input, in the precision that the neuron has."""
         return find_drive(self.still)
 
-    def input(self, mod: Any, quiet: bool = False) -> Any:
+    def check_model(self) -> None:
+        """Raises where a method returns what is not declared."""
+        check_model(self.given)
+
+    def run(self, mod: Any, x: Any) -> tuple[Any, Any, dict[str, Any]]:
+        """Output, state and all traces of a run."""
+        return mod(x, record=True)
+
+    def check_output(self, mod: Any, output: Any, record: dict[str, Any], hint: str) -> None:
+        """Raises where the output is not that of the record."""
+        expect_same_bits("spikes on the record", record["spikes"], output, hint)
+
+    def input(self, mod: Any, weak: bool = False) -> Any:
         """An input in the dtype of a module."""
-        x = self.drive.quiet if quiet else self.drive.spiking
-        return jnp.asarray(x, mod.spikes.dtype)
+        x = self.drive.weak if weak else self.drive.strong
+        return jnp.asarray(x, mod.dt.dtype)
 
     @ft.cached_property
-    def spiking64(self) -> Any:
-        """Spikes, state and record of the run that spikes."""
-        return self.still64(self.input(self.still64), record=True)
+    def strong64(self) -> Any:
+        """Output, state and traces of the run under strong input."""
+        return self.run(self.still64, self.input(self.still64))
 
     @ft.cached_property
-    def quiet64(self) -> Any:
-        return self.still64(self.input(self.still64, quiet=True), record=True)
+    def weak64(self) -> Any:
+        return self.run(self.still64, self.input(self.still64, weak=True))
 
     @ft.cached_property
     def units(self) -> dict[str, float]:
-        """How far each state moves in the run that spikes, by name."""
-        _, _, record = self.spiking64
+        """How far each trace moves in that run, by name."""
+        _, _, record = self.strong64
         return {name: spread(x) for name, x in record.items()}
 
     @ft.cached_property
-    def spiking_gradient64(self) -> dict[str, np.ndarray]:
-        """Of a sum over the record of the run that spikes, wrt each parameter."""
-        mod, loss = self.still64, weighted_sum(self.spiking64[2])
+    def gradient64(self) -> dict[str, np.ndarray]:
+        """Of a sum over its traces, wrt each parameter."""
+        mod, loss = self.still64, weighted_sum(self.strong64[2])
         x = self.input(mod)
 
         @jax.jit
         def gradient(values: Any) -> Any:
-            return jax.grad(lambda v: loss(mod.set_attributes(v)(x, record=True)[2]))(values)
+            return jax.grad(lambda v: loss(self.run(mod.set_attributes(v), x)[2]))(values)
 
         return {name: np.asarray(slope) for name, slope in gradient(mod.parameters()).items()}
 

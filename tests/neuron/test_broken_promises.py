@@ -10,6 +10,7 @@ import pytest
 
 from eqpool.testing import BrokenPromise, check_neuron
 from tests.helpers import tiers
+from tests.neuron.adapting import AbstractAdapting
 from tests.neuron.leaky import AbstractLeaky
 
 
@@ -201,6 +202,72 @@ def test_it_is_told(cls, promise, message):
         check_neuron(cls, only=promise)
     assert caught.value.promise == promise
     assert str(caught.value).startswith(f"{cls.__name__}(3,) breaks the promise '{promise}': ")
+
+
+class DeafRates(AbstractAdapting):
+    """Input goes nowhere."""
+
+    def derivative(self, y, at):
+        return {name: -value / self.tau for name, value in y.items()}
+
+
+class CountingRates(AbstractAdapting):
+    """A counter of Python that no state carries over."""
+
+    def activation(self, s):
+        return jnp.tanh(s["x"]) + 0.01 * next(CALLS)
+
+
+class BlockedRates(AbstractAdapting):
+    """A parameter that no gradient reaches."""
+
+    def activation(self, s):
+        return jnp.tanh(jax.lax.stop_gradient(self.gain) * s["x"])
+
+
+class AmnesicRates(AbstractAdapting):
+    """Each run begins without synaptic current."""
+
+    def run(self, input_data, record):
+        rested = self.set_attributes({"isyn": 0.0 * self.isyn})
+        return super(AmnesicRates, rested).run(input_data, record)
+
+
+class DelayedRates(AbstractAdapting):
+    """The output is that of the step before."""
+
+    def run(self, input_data, record):
+        rates, state, recorded = super().run(input_data, record)
+        return jnp.roll(rates, 1, 0), state, recorded
+
+
+class KinkedRates(AbstractAdapting):
+    """A slope that jumps."""
+
+    def derivative(self, y, at):
+        slopes = super().derivative(y, at)
+        return slopes | {"x": slopes["x"] * jnp.where(y["x"] > 0.3, 0.5, 1.0)}
+
+
+BROKEN_RATES = [
+    (DeafRates, "responding", "no constant input .* moves its rates"),
+    (CountingRates, "pure", "what `activation` returns a second time"),
+    (BlockedRates, "gradient", "wrt gain .* by finite differences, and .* by the gradient"),
+    (AmnesicRates, "halves", "the output of two halves is not the same to the bit"),
+    (DelayedRates, "record", "the activation of the record is off"),
+    (KinkedRates, "order", "order .*, expected 2"),
+]
+
+
+@pytest.mark.parametrize(
+    "cls, promise, message",
+    tiers(BROKEN_RATES, 5, 5),
+    ids=[f"{cls.__name__}-{name}" for cls, name, _ in BROKEN_RATES],
+)
+def test_it_is_told_of_rates(cls, promise, message):
+    with pytest.raises(BrokenPromise, match=message) as caught:
+        check_neuron(cls, only=promise)
+    assert caught.value.promise == promise
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import pytest
 
 import eqpool
 from eqpool.testing import check_neuron, PROMISES
+from tests.neuron.adapting import Adapting, Synapses
 
 
 def around(value, n=3):
@@ -68,6 +69,26 @@ NEURONS = {
     ),
 }  # fmt: skip
 
+RATES = {
+    "RateJax": lambda: eqpool.RateJax(
+        3, tau=around(20e-3), bias=around(0.1), threshold=around(0.1), w_rec=weights(0.5),
+        has_rec=True, activation_func="tanh",
+    ),
+    "a user's": lambda: Adapting(
+        3, tau=around(10e-3), gain=around(0.8), noise_std=[0.1, 0.2, 0.3], w_rec=weights(0.5),
+        has_rec=True, rng_key=1,
+    ),
+    "a user's by Heun": lambda: Adapting(
+        3, tau=around(10e-3), w_rec=weights(0.5), has_rec=True, solver=diffrax.Heun()
+    ),
+    "nothing to integrate": lambda: Synapses(
+        3, tau=around(10e-3), w_rec=weights(0.01), has_rec=True
+    ),
+    "rectified": lambda: eqpool.RateJax(
+        3, tau=around(20e-3), bias=around(0.1), w_rec=weights(0.5), has_rec=True
+    ),
+}  # fmt: skip
+
 QUICK = (
     "declaration", "spiking", "pure", "silence", "arrivals", "coordinates", "record", "halves",
     "reset_state",
@@ -80,13 +101,30 @@ def test_what_is_quick_to_check(name):
     assert set(report.promises.values()) == {"kept"}, report
 
 
+QUICK_RATES = ("declaration", "responding", "pure", "record", "halves", "gradient")
+
+
+def test_what_is_quick_to_check_of_rates():
+    report = check_neuron(RATES["a user's"](), only=QUICK_RATES)
+    assert set(report.promises.values()) == {"kept"}, report
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RATES)
+def test_every_promise_of_rates(name):
+    report = check_neuron(RATES[name]())
+    skipped = {promise for promise, said in report.promises.items() if said != "kept"}
+    assert {*QUICK_RATES, "order", "recurrent_gradient", "graph"} < set(report.promises)
+    assert skipped == ({"order"} if "nothing" in name else set()), report
+
+
 # With two synapses, steps at the tightest tolerances are thousands at each kink.
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in NEURONS if "two" not in name])
 def test_every_promise(name):
     report = check_neuron(NEURONS[name](), skip=QUICK)
     skipped = {promise for promise, said in report.promises.items() if said != "kept"}
-    assert set(report.promises) == set(PROMISES) - set(QUICK)
+    assert set(report.promises) == set(PROMISES) - {*QUICK, "responding"}
     expected = {"reset"} if name == "HodgkinHuxley" else set()
     if "noisy" in name:
         expected |= {"event_times", "event_gradients"}
@@ -103,8 +141,15 @@ def test_a_promise_that_does_not_exist(bad):
 
 @pytest.mark.untyped
 def test_what_is_no_neuron():
-    with pytest.raises(TypeError, match="takes an AbstractNeuron; got RateJax"):
-        check_neuron(eqpool.RateJax(2))
+    with pytest.raises(TypeError, match="takes an AbstractNeuron or .*Neuron; got LinearJax"):
+        check_neuron(eqpool.Linear((2, 2)))
+
+
+def test_promises_of_other_neurons():
+    rates = check_neuron(eqpool.RateJax, only=("reset", "declaration"))
+    assert rates.promises == {"declaration": "kept", "reset": "skipped: the neuron emits rates"}
+    spikes = check_neuron(eqpool.ALIF, only="responding")
+    assert spikes.promises == {"responding": "skipped: the neuron spikes"}
 
 
 def test_a_report():
