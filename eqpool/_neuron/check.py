@@ -142,7 +142,22 @@ def check_model(mod: Any) -> None:
     state.
     """
     # As shapes alone: nothing of it stays in the program of a run.
-    eqx.filter_eval_shape(_check_model, mod)
+    arrays, rest = eqx.partition(mod, eqx.is_array)
+    leaves, structure = jax.tree.flatten(rest)
+    static = (structure, *leaves)
+    try:
+        hash(static)
+    except TypeError:
+        eqx.filter_eval_shape(_check_model, mod)
+    else:
+        _check_once.eval_shape(arrays, static)
+
+
+@ft.partial(jax.jit, static_argnums=1)
+def _check_once(arrays: Any, static: tuple[Any, ...]) -> None:
+    """Traced once for each class, structure, shapes and dtypes; JAX keeps what has been traced."""
+    structure, *leaves = static
+    _check_model(eqx.combine(arrays, jax.tree.unflatten(structure, leaves)))
 
 
 def _check_model(mod: Any) -> None:
