@@ -83,7 +83,7 @@ def test_two_halves_are_one_run_wherever_it_is_cut(steps, cut, batch, noise_std,
     check_two_halves(steps, cut, batch, noise_std, seed)
 
 
-@pytest.mark.parametrize("batch", tiers([3, None], 1))
+@pytest.mark.parametrize("batch", tiers([None, 3], 1))
 def test_two_halves_are_one_run(batch, code_of_users):
     check_two_halves(24, 0.5, batch, 2.0, 0)
 

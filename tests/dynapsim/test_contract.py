@@ -21,7 +21,8 @@ FIXTURE = HealthCheck.function_scoped_fixture  # `code_of_users` is the same for
     tiers(
         [(ONE, None), (FOUR, 2), (("ampa", "gaba"), None)]
         + [(ONE, 2), (FOUR, None), (("ampa", "gaba"), 2)],
-        default=3,
+        default=2,
+        slow=1,
     ),
 )
 def test_shapes(synapses, batch):
@@ -66,9 +67,12 @@ def test_two_halves_are_one_run_for_any_layer(n, steps, cut, batch, solver, syna
     check_two_halves(n, steps, cut, batch, solver, synapses)
 
 
-@pytest.mark.parametrize("solver", tiers(["rockpool", "heun", "euler"], 2))
-def test_two_halves_are_one_run(solver, code_of_users):
-    check_two_halves(5, 24, 0.5, 3, solver, FOUR)
+@pytest.mark.parametrize(
+    ("solver", "batch"),
+    tiers([("rockpool", None), ("heun", 3), ("rockpool", 3), ("euler", 3)], 1, slow=2),
+)
+def test_two_halves_are_one_run(solver, batch, code_of_users):
+    check_two_halves(5, 24, 0.5, batch, solver, FOUR)
 
 
 def check_two_halves(n, steps, cut, batch, solver, synapses):

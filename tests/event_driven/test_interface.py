@@ -63,9 +63,9 @@ def test_every_solver_has_the_same_interface(solver, synapses):
     for a, b in zip(jax.tree.leaves((state, record)), jax.tree.leaves((expected, recorded)),
                     strict=True):  # fmt: skip
         assert a.shape == b.shape and a.dtype == b.dtype
-    spikes, state, _ = mod(raster(k=len(synapses), batch=2))
+    twice = mod.set_attributes(jax.tree.map(lambda x: jnp.stack([x, x]), state))
+    spikes, state, _ = twice(raster(k=len(synapses), batch=2))
     assert spikes.shape == (2, 60, 3) and state["imem"].shape == (2, 3)
-    mod.set_attributes(state)(raster(k=len(synapses), batch=2))
 
     events = eqpool.Events([1e-3, 5e-3], [0, 1], 3 * len(synapses))
     out, state = mod.evolve_events(events, 0.06)
@@ -102,7 +102,7 @@ def test_raster_and_events_are_the_same_run(x64):
 
 
 def test_no_time_at_all():
-    spikes, state, record = build()(jnp.zeros((0, 6)), record=True)
+    spikes, state, record = build(synapses=("ampa",))(jnp.zeros((0, 3)), record=True)
     assert spikes.shape == (0, 3) and record["imem"].shape == (0, 3)
     np.testing.assert_allclose(state["imem"], 5e-13)
 
@@ -134,8 +134,8 @@ def test_states_carry_over(x64):
 def test_spikes_on_their_way_arrive_when_the_solver_changes(x64):
     """A solver on the grid delivers a spike in the next step; so does this one after it."""
     grid = build(eqpool.ForwardEuler(), dt=1e-4, Idc=[4e-10, 1e-12, 1e-12], synapses=("ampa",))
-    steps = int(np.flatnonzero(np.asarray(grid(jnp.zeros((600, 3)))[0])[:, 0])[0]) + 1
-    _, state, _ = grid(jnp.zeros((steps, 3)))
+    grid = grid.set_attributes({"imem": jnp.array([1.5e-7, 5e-13, 5e-13])})  # above threshold
+    _, state, _ = grid(jnp.zeros((1, 3)))
     assert state["spikes"][0] == 1.0
     exact = eqx.tree_at(lambda m: m.solver, grid, eqpool.EventDriven()).set_attributes(state)
     _, ours, _ = exact(jnp.zeros((1, 3)))
@@ -197,8 +197,10 @@ def test_the_grid_inside_jit_takes_a_number_of_steps():
     mod = build(eqpool.ForwardEuler())
     run = eqx.filter_jit(lambda mod, events: mod.evolve_events(events, num_steps=60)[0].times)
     assert_same_bits(run(mod, events), mod.evolve_events(events, 0.06)[0].times)
-    exact = eqx.filter_jit(lambda mod, events: mod.evolve_events(events, 0.06)[0].times)
-    assert exact(build(), events)[0] > 0.0
+    exact = eqx.filter_eval_shape(
+        lambda mod, events: mod.evolve_events(events, 0.06), build(), events
+    )
+    assert exact[0].num_channels == 3  # which needs none
     with pytest.raises(ValueError, match="inside `jit`, where dt is not known, give num_steps"):
         eqx.filter_jit(lambda mod, events: mod.evolve_events(events, 0.06))(mod, events)
 

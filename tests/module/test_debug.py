@@ -48,11 +48,16 @@ def test_checks_under_jit(make, scale, match):
 
 def test_a_good_run_is_unchanged():
     net, x = small_net(), wave(20, 3, 2)
-    expected = net(x)[0]
-    gradient = eqpool.filter_grad(lambda n: jnp.sum(n(x)[0]))(net)
+
+    @eqpool.filter_grad(has_aux=True)
+    def run(net):
+        output = net(x)[0]
+        return jnp.sum(output), output
+
+    gradient, expected = run(net)
     with eqpool.debug_mode():
-        np.testing.assert_allclose(net(x)[0], expected, rtol=1e-6)
-        checked = eqpool.filter_grad(lambda n: jnp.sum(n(x)[0]))(net)
+        checked, output = run(net)
+    np.testing.assert_allclose(output, expected, rtol=1e-6)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), checked, gradient)
 
 

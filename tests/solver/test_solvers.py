@@ -69,7 +69,7 @@ def test_held_input_is_never_read_one_sample_early(solver, tolerance, x64):
 def test_order(solver, order, x64):
     inputs = jumps()
     errors = []
-    substeps = np.asarray([4, 8, 16, 32])
+    substeps = np.asarray([4, 16])
     for n in substeps:
         mod = eqpool.RateJax(3, solver=eqpool.Diffrax(solver, substeps=int(n)), **LINEAR)
         errors.append(np.abs(np.asarray(mod(inputs)[0]) - exact_held(inputs)).max())
@@ -120,7 +120,7 @@ def test_stiff():
     euler, _, _ = eqpool.RateJax(1, **kwargs)(inputs)
     assert np.abs(np.asarray(euler)).max() > 1e6
     for solver in (
-        diffrax.Kvaerno5(),
+        diffrax.Kvaerno3(),
         eqpool.Diffrax(
             diffrax.Kvaerno3(), stepsize_controller=diffrax.PIDController(rtol=1e-5, atol=1e-5)
         ),
@@ -139,8 +139,9 @@ def test_gradients_of_adaptive_steps(adjoint, x64):
         diffrax.Tsit5(), stepsize_controller=controller, adjoint=adjoint, max_steps=64
     )
     mod = eqpool.RateJax(3, has_rec=True, activation_func="tanh", rng_key=0, solver=solver)
+    short_steps = eqpool.Diffrax(diffrax.Tsit5(), substeps=4)
     reference = eqpool.RateJax(
-        3, has_rec=True, activation_func="tanh", rng_key=0, solver=diffrax.Dopri8()
+        3, has_rec=True, activation_func="tanh", rng_key=0, solver=short_steps
     )
 
     def loss(mod):
@@ -153,7 +154,7 @@ def test_gradients_of_adaptive_steps(adjoint, x64):
 
 
 def test_batch_and_carry_over():
-    mod = eqpool.RateJax(3, has_rec=True, rng_key=0, solver=diffrax.Tsit5())
+    mod = eqpool.RateJax(3, has_rec=True, rng_key=0, solver=diffrax.Heun())
     x = wave(20, 3, 2)
     full, _, _ = mod(x)
     first, state, _ = mod(x[:, :9])

@@ -32,8 +32,8 @@ def test_run_and_gradient_are_those_of_dense_weights(name):
     for a, b in zip(jax.tree.leaves(last), jax.tree.leaves(state), strict=True):
         assert a.shape == b.shape[1:]
 
+    gradient = eqx.filter_jit(eqpool.filter_grad(loss))
     for given in (case.drive, x):
-        gradient = eqx.filter_jit(eqpool.filter_grad(loss))
         found, expected = (gradient(mod, given) for mod in (sparse, dense))
         expected = sparse.w_rec.take(expected.w_rec)
         assert float(jnp.max(jnp.abs(expected))) > 0.0
@@ -68,13 +68,13 @@ def test_forward_mode_and_vmap_over_values(name):
 def test_two_halves_have_the_bits_of_one_run(code_of_users):
     case = CASES["one type"]
     mod = case.make(case.matrix)
-    whole, end, record = mod(case.drive, record=True)
-    first, middle, _ = mod(case.drive[:1])
-    second, state, _ = mod.set_attributes(middle)(case.drive[1:])
+    whole, end, _ = mod(case.drive)
+    first, middle, _ = mod(case.drive[:20])  # both halves share what is compiled
+    second, state, _ = mod.set_attributes(middle)(case.drive[20:])
     assert_same_bits(jnp.concatenate([first, second]), whole)
     for a, b in zip(jax.tree.leaves(state), jax.tree.leaves(end), strict=True):
         assert_same_bits(a, b)
-    assert float(record["spikes"].sum()) > 50.0
+    assert float(whole.sum()) > 50.0
 
 
 @pytest.mark.slow

@@ -42,14 +42,15 @@ def test_gradient_error():
 
 def build(solver, dt):
     return eqpool.DynapSim(
-        2, Idc=jnp.array([14e-12, 1e-9]), Itau_mem=eqpool.Parameter(), dt=dt, solver=solver
-    )
+        2, Idc=jnp.array([14e-12, 1e-9]), Itau_mem=eqpool.Parameter(), dt=dt, solver=solver,
+        synapses=("ampa",),
+    )  # fmt: skip
 
 
 def study(**kwargs):
     return studies.compare_solvers(
         build,
-        lambda dt: jnp.zeros((round(0.064 / dt), 8)),
+        lambda dt: jnp.zeros((round(0.064 / dt), 2)),
         {"Euler": eqpool.ForwardEuler(), "Heun": diffrax.Heun()},
         [2e-3, 1e-3],
         reference=(diffrax.Tsit5(), 1.25e-4),
@@ -91,7 +92,7 @@ def test_without_a_loss_no_gradient(x64):
 def test_a_step_that_does_not_fit_the_reference():
     with pytest.raises(ValueError, match="whole multiple of the reference's, 0.0003 s; got 0.001"):
         studies.compare_solvers(
-            build, lambda dt: jnp.zeros((1, 8)), {}, [1e-3], reference=(diffrax.Tsit5(), 3e-4),
+            build, lambda dt: jnp.zeros((1, 2)), {}, [1e-3], reference=(diffrax.Tsit5(), 3e-4),
             observe=lambda *run: (run[0], run[0]),
         )  # fmt: skip
 
@@ -159,6 +160,6 @@ def test_gradient_memory():
         )
         mod = build(solver, 1e-3)
         loss = lambda mod, x: jnp.sum(mod(x)[1]["vmem"])
-        return studies.gradient_memory(loss, mod, jnp.zeros((20, 8)))
+        return studies.gradient_memory(loss, mod, jnp.zeros((20, 2)))
 
     assert 0 < memory(diffrax.RecursiveCheckpointAdjoint()) < memory(diffrax.DirectAdjoint())
