@@ -113,5 +113,5 @@ def small_net_tail():
 
 @pytest.mark.parametrize("percent", [0.3, 1.0])
 def test_no_device_turns_negative(percent):
-    _, drawn = chips(percent, 200)
+    _, drawn = chips(percent)
     assert all(np.all(getattr(drawn, name) > 0) for name in ("Itau_mem", "C_mem", "Ut"))

@@ -72,5 +72,10 @@ CASES = {
 
 
 def loss(mod: Any, x: Any) -> Any:
-    output, _, _ = mod(x)
-    return jnp.einsum("...tn, t ->", output, jnp.cos(jnp.arange(output.shape[-2])))
+    return loss_and_run(mod, x)[0]
+
+
+def loss_and_run(mod: Any, x: Any) -> tuple[Any, Any]:
+    output, state, _ = mod(x)
+    weighted = jnp.einsum("...tn, t ->", output, jnp.cos(jnp.arange(output.shape[-2])))
+    return weighted, (output, state)
