@@ -1,8 +1,6 @@
 """How JAX compiles in the tests, which spend most of their time on that."""
 
-import contextlib
 import functools
-from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -55,14 +53,3 @@ def switch(fast: bool, group: str) -> None:
         jax.config.update("jax_disable_most_optimizations", fast)
     chosen = FAST if fast else SAME_CODE
     _now, _options = (fast, group), {name: x for name, x in chosen.items() if _known(name, x)}
-
-
-@contextlib.contextmanager
-def code_of_users() -> Iterator[None]:
-    """Not fast for a while."""
-    before = _now
-    switch(False, before[1])
-    try:
-        yield
-    finally:
-        switch(*before)

@@ -9,25 +9,9 @@ from tests import compiling
 # JAX makes many objects that stay; looking through them took a sixth of the tests' time.
 gc.set_threshold(100_000, 50, 50)
 
-# Folders and files whose tests ask what a program is, or how large its result, not for its bits
-# or its speed: the compiler need not optimise.
-UNOPTIMISED = {"attribute", "filters", "graph", "idioms", "io", "native", "plot", "solver"}
-UNOPTIMISED |= {"sparse", "studies", "timed", "training"}
-UNOPTIMISED |= {
-    f"{folder}/test_{name}"
-    for folder, names in {
-        "combinators": "names places stacks",
-        "dynapsim": "contract mismatch physics physics_transforms solvers specification surrogates",
-        "event_driven": "adex exact gradients interface",
-        "models": "adex instant_linear lif rate rate_golden readouts",
-        "module": "checkpoint contract custom debug dtypes rasters rockpool_names show traces"
-        " transforms",
-        "neuron": "rates",
-        "robustness": "currents default_weights shapes",
-        "tests": "docs events keys scan settings",
-    }.items()
-    for name in names.split()
-}
+# Folders and files whose tests ask for the code that users get. The others ask what a program is,
+# or how large its result, not for its bits or its speed: the compiler need not optimise.
+OPTIMISED = {"oracles", "models/test_activations", "neuron/test_contract"}
 
 compiling.install()
 jax.config.update("jax_numpy_dtype_promotion", "strict")
@@ -37,7 +21,12 @@ jax.config.update("jax_default_matmul_precision", "highest")
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leaves out what hands over other types than annotated, where annotations are checked."""
+    """Leaves out what hands over other types than annotated, where annotations are checked.
+
+    Tests of bits are the last of each file: what is compiled otherwise is forgotten once.
+    """
+    files = {path: i for i, path in enumerate(dict.fromkeys(item.path for item in items))}
+    items.sort(key=lambda item: (files[item.path], "code_of_users" in item.fixturenames))
     if config.getoption("jaxtyping_packages"):
         left_out = [item for item in items if item.get_closest_marker("untyped")]
         items[:] = [item for item in items if not item.get_closest_marker("untyped")]
@@ -45,17 +34,24 @@ def pytest_collection_modifyitems(config, items):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def fast_compilation(request):
-    """Compiles fast where speed and bits of the result do not matter; once for all of a folder."""
+def chosen_compilation(request):
+    """Whether to compile fast: where speed and bits of the result do not matter; and the folder."""
     folder, file = request.path.parent.name, request.path.stem
-    compiling.switch(not UNOPTIMISED.isdisjoint({folder, f"{folder}/{file}"}), folder)
+    chosen = OPTIMISED.isdisjoint({folder, f"{folder}/{file}"}), folder
+    compiling.switch(*chosen)
+    return chosen
+
+
+@pytest.fixture(autouse=True)
+def compilation(request, chosen_compilation):
+    """As the file has chosen; tests of bits in a row share what they compile."""
+    fast, folder = chosen_compilation
+    compiling.switch(fast and "code_of_users" not in request.fixturenames, folder)
 
 
 @pytest.fixture
 def code_of_users():
     """For a test of bits among others: compiled as by default."""
-    with compiling.code_of_users():
-        yield
 
 
 @pytest.fixture

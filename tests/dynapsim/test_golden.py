@@ -42,7 +42,7 @@ def assert_traces(ours, theirs, prefix):
 
 
 @pytest.mark.parametrize("name", ["dynapsim_ff", "dynapsim_rec"])
-def test_traces_and_states(name):
+def test_traces_and_states(name, code_of_users):
     data = golden(name)
     output, state, record = build(data)(data["input"], record=True)
     assert_same_bits(output, record["spikes"])
@@ -124,7 +124,7 @@ def test_f_i_curve(case):
         np.testing.assert_allclose(record["vmem"], data["dtA_vmem"], rtol=0, atol=1e-5)
 
 
-def test_refractory_steps_at_the_defaults():
+def test_refractory_steps_at_the_defaults(code_of_users):
     """Rounding decides; these are Rockpool's numbers."""
     for dt, steps in {1e-3: 1, 5e-4: 2, 1e-4: 10, 5e-5: 21, 1e-5: 100}.items():
         mod = eqpool.DynapSim(1, dt=dt, synapses=("ampa",))

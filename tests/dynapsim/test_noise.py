@@ -34,19 +34,15 @@ def test_its_size(solver):
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_two_halves_are_one_run(solver):
+def test_two_halves_are_one_run(solver, code_of_users):
+    """Halves of one length, so that they share what is compiled."""
     mod = eqpool.DynapSim(
-        8, noise_std=3e-10, Idc=1e-10, solver=SOLVERS[solver], has_rec=True, rng_key=0
-    )
-    x = jnp.asarray(np.random.default_rng(0).poisson(0.2, (60, 32)), jnp.float32)
+        8, noise_std=3e-10, Idc=1e-10, solver=SOLVERS[solver], has_rec=True, rng_key=0,
+        synapses=("ampa",),
+    )  # fmt: skip
+    x = jnp.asarray(np.random.default_rng(0).poisson(0.2, (60, 8)), jnp.float32)
     whole, end, _ = mod(x)
-    first, middle, _ = mod(x[:25])
-    second, rest, _ = mod.set_attributes(middle)(x[25:])
+    first, middle, _ = mod(x[:30])
+    second, rest, _ = mod.set_attributes(middle)(x[30:])
     np.testing.assert_array_equal(jnp.concatenate([first, second]), whole)
     assert eqx.tree_equal(rest, end) and whole.sum() > 0
-
-
-def test_exact_spikes_have_none():
-    mod = eqpool.DynapSim(2, noise_std=1e-10, solver=eqpool.EventDriven())
-    with pytest.raises(Exception, match="EventDriven integrates equations without noise"):
-        mod(jnp.zeros((5, 8)))

@@ -130,14 +130,14 @@ TOLD_MOST = ("four types", "recurrent", "adex recurrent")
 
 
 @pytest.mark.parametrize("network", tiers(dict.fromkeys((*TOLD_MOST, *SMALL)), 0, slow=3))
-def test_random_networks_spike_as_in_double_precision(network):
+def test_random_networks_spike_as_in_double_precision(network, code_of_users):
     same_spikes(SMALL[network], 64, max_steps=1024)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("tolerance", [1e-3, 1e-5, 1e-12])
 @pytest.mark.parametrize("network", ["recurrent", "gated", "four types", "adex recurrent"])
-def test_no_tolerance_stalls(network, tolerance):
+def test_no_tolerance_stalls(network, tolerance, code_of_users):
     """Not even one below the precision. (More steps than `max_steps` are an error.)"""
     times, neurons = spikes(SMALL[network], 64, False, tolerance, max_steps=1024)
     assert np.isfinite(times[neurons >= 0]).all() and (neurons >= 0).any()

@@ -20,6 +20,7 @@ import optax
 from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
 
 import eqpool
+from tests import compiling
 from tests.helpers import relative_error, zoo_net
 from tests.parallel.hlo import collectives
 
@@ -263,6 +264,8 @@ def settings_over_devices():
 
 def main(names):
     outcomes = {}
+    compiling.install()
+    compiling.switch(True, "parallel")  # what is sent around is decided before
     for name in names:
         try:
             CHECKS[name]()
