@@ -1,5 +1,6 @@
 """Compiles the kernels by the C++ compiler of this machine."""
 
+import functools
 import hashlib
 import os
 import pathlib
@@ -15,13 +16,15 @@ import jax
 
 SOURCES = pathlib.Path(__file__).parent
 HANDLERS = {
-    "dynapsim": ("eqpool_dynapsim_forward", "eqpool_dynapsim_transposed"),
     "rate": ("eqpool_rate_forward", "eqpool_rate_transposed"),
+    "neuron": ("eqpool_neuron_forward", "eqpool_neuron_transposed"),
 }
 REAL = {"float32": "float", "float64": "double"}
 # Fast, and still right about NaN, infinity and the order of operations, but for sums in loops
 # that say so.
 FLAGS = "-std=c++20 -O3 -march=native -fopenmp-simd -fno-math-errno -fno-trapping-math -fPIC"
+# GCC would make choices between flags, which it cannot vectorise.
+STEP_FLAGS = "-fno-tree-pre"
 
 
 class Unavailable(Exception):
@@ -61,28 +64,43 @@ def find_compiler() -> tuple[str, ...] | None:
     return (path, *words[1:])
 
 
-def file_name(compiler: Sequence[str], kernel: str, dtype: str) -> str:
+def file_name(compiler: Sequence[str], kernel: str, dtype: str, code: str = "") -> str:
     """The name of a compiled kernel, which tells all that decides what is compiled.
 
-    A cache may be shared by machines of different kinds.
+    A cache may be shared by machines of different kinds. `code` is as of `compiled`.
     """
-    sources = (SOURCES / f"{kernel}.cc", *sorted(SOURCES.glob("*.h")))
-    parts = [*_command(compiler, dtype), jax.__version__, _processor(), _version(compiler)]
+    parts = [
+        *_command(compiler, dtype),
+        STEP_FLAGS,
+        jax.__version__,
+        _processor(),
+        _version(compiler),
+    ]
     digest = hashlib.sha256("\0".join(parts).encode(errors="surrogateescape"))
-    digest.update(b"".join(file.read_bytes() for file in sources))
+    digest.update(_sources("" if code else f"{kernel}.cc") + code.encode())
     return f"{kernel}-{dtype}-{digest.hexdigest()[:20]}.so"
 
 
-def compiled(compiler: Sequence[str], kernel: str, dtype: str) -> bytes:
-    """The library of a kernel.
+@functools.cache
+def _sources(name: str) -> bytes:
+    files = [SOURCES / name] if name else []
+    return b"".join(file.read_bytes() for file in (*files, *sorted(SOURCES.glob("*.h"))))
+
+
+def compiled(compiler: Sequence[str], kernel: str, dtype: str, code: str = "") -> bytes:
+    """The library of a kernel; of other `code` than that of its file, if given.
 
     **Raises:** `OSError` or `subprocess.SubprocessError`.
     """
     command = [*_command(compiler, dtype), "-isystem", jax.ffi.include_dir()]
     # Not in the cache: what a killed run leaves is then for the system to remove.
     with tempfile.TemporaryDirectory(prefix="eqpool-", ignore_cleanup_errors=True) as folder:
-        library = pathlib.Path(folder) / "kernel.so"
-        _run([*command, str(SOURCES / f"{kernel}.cc"), "-o", str(library)], timeout=300, check=True)
+        library, source = pathlib.Path(folder) / "kernel.so", SOURCES / f"{kernel}.cc"
+        if code:
+            source = pathlib.Path(folder) / "kernel.cc"
+            source.write_text(code)
+            command += ["-iquote", str(SOURCES), *STEP_FLAGS.split()]
+        _run([*command, str(source), "-o", str(library)], timeout=300, check=True)
         return library.read_bytes()
 
 
@@ -91,6 +109,11 @@ def _command(compiler: Sequence[str], dtype: str) -> list[str]:
 
 
 def _version(compiler: Sequence[str]) -> str:
+    return _said(tuple(compiler))
+
+
+@functools.cache
+def _said(compiler: tuple[str, ...]) -> str:
     return _run([*compiler, "--version"], timeout=60).stdout
 
 
@@ -113,6 +136,7 @@ _VOLATILE = {
 }  # fmt: skip
 
 
+@functools.cache
 def _processor() -> str:
     """What `-march=native` looks at, as far as the system tells: all kinds of its cores."""
     parts = {platform.machine(), platform.processor()}

@@ -156,13 +156,13 @@ inline void add_products(T* sum, const T* matrix, size_t n, const T* x, const ui
 // As many runs of a batch go side by side, so that each row of a shared matrix is loaded once.
 constexpr size_t kGroup = 4;
 
-// sum[r] += value[r] @ matrix for all r < group, zeros included.
+// sum[r] += value[r] @ matrix for all r < group, zeros included; of a matrix (rows, n).
 inline void add_rows_of_group(Real* const* sum, const Real* const* value, size_t group, const Real* matrix,
-                              size_t n) {
+                              size_t count, size_t n) {
   constexpr size_t kRows = 4;
   const uint32_t rows[kRows] = {0, 1, 2, 3};
   size_t i = 0;
-  for (; i + kRows <= n; i += kRows) {
+  for (; i + kRows <= count; i += kRows) {
     const Real* block = matrix + i * n;
     if (group < kGroup) {
       for (size_t r = 0; r < group; ++r)
@@ -190,7 +190,7 @@ inline void add_rows_of_group(Real* const* sum, const Real* const* value, size_t
       for (size_t r = 0; r < kGroup; ++r)
         for (size_t k = 0; k < kRows; ++k) sum[r][j] += w[r][k] * block[k * n + j];
   }
-  for (; i < n; ++i)
+  for (; i < count; ++i)
     for (size_t r = 0; r < group; ++r)
       add_block<1>(sum[r], matrix + i * n, n, n, rows, value[r] + i);
 }

@@ -85,7 +85,7 @@ struct Run {
   void arrive(const Real* const* before) {
     std::fill(sums.begin(), sums.end(), Real(0));
     if (weights == nullptr) return;
-    if (group > 1) return add_rows_of_group(sum, before, group, weights, n);
+    if (group > 1) return add_rows_of_group(sum, before, group, weights, n, n);
     const size_t count = nonzero(before[0], n, index.data(), value.data());
     add_rows(sum[0], weights, n, index.data(), value.data(), count, team);
   }
@@ -153,7 +153,7 @@ struct Run {
     if (weights == nullptr || t + 1 == steps) return;
     const Real* next[kGroup];
     for (size_t r = 0; r < group; ++r) next[r] = run[r].drive_bar + (t + 1) * n;
-    if (group > 1) return add_rows_of_group(sum, next, group, weights_transposed, n);
+    if (group > 1) return add_rows_of_group(sum, next, group, weights_transposed, n, n);
     // A silent neuron passes nothing on. Fewer rows are worth it if they come from far.
     if (kKind == kRelu && t + 1 > 0 && n * n * sizeof(Real) > size_t(1) << 17) {
       const size_t count = nonzero(run->rate + t * n, n, index.data(), value.data());

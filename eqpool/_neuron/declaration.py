@@ -23,7 +23,6 @@ from .fields import (
     time_step,
 )
 from .layer import AbstractLayer, States
-from .recurrent import AbstractGrid, AbstractKernel, Weights
 
 
 class AbstractDeclaration(AbstractLayer):
@@ -195,8 +194,3 @@ class AbstractDeclaration(AbstractLayer):
         """
         del y, at
         return {}
-
-    def kernel(self, grid: AbstractGrid, weights: Weights, drive: Array) -> AbstractKernel | None:
-        """A compiled twin of the scan over a grid. Default: none."""
-        del grid, weights, drive
-        return None

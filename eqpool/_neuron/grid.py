@@ -12,6 +12,7 @@ from .._module import with_dtype
 from .._scan import scan_steps
 from .._types import NestedDict
 from .equations import decay_factors, Equations, in_si, in_units, Start, states_of
+from .kernel import kernel_of
 from .noise import add_noise
 from .recurrent import (
     AbstractGrid,
@@ -131,8 +132,8 @@ class Grid(AbstractGrid):
         return start["spikes"]
 
     def kernel(self, weights: Weights, drive: Array) -> AbstractKernel | None:
-        """What the model has."""
-        return self.equations.mod.kernel(self, weights, drive)
+        """One that is made of this step."""
+        return kernel_of(self, weights, drive)
 
 
 def _recorded(s: NestedDict) -> NestedDict:

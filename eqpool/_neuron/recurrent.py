@@ -159,11 +159,11 @@ def _backwards(residuals: Any, bars: Any, perturbed: Any, operands: Any) -> Any:
     if weights is None:
         return grid_bar, None, start_bar, drive_bar
     values, indices = eqx.partition(weights, eqx.is_inexact_array)
-    _, by_weights = jax.vjp(
-        lambda values: _by_weights(grid, eqx.combine(values, indices), start, out[1], drive.shape),
+    _, pull_weights = jax.vjp(
+        lambda values: by_weights(grid, eqx.combine(values, indices), start, out[1], drive.shape),
         values,
     )
-    return grid_bar, *by_weights(drive_bar), start_bar, drive_bar
+    return grid_bar, *pull_weights(drive_bar), start_bar, drive_bar
 
 
 @eqx.filter_custom_jvp
@@ -209,12 +209,12 @@ def _jvp(primals: Any, tangents: Any) -> Any:
     if train_weights and summed is None:
         # What of sparse weights is an index has no tangent, and stays.
         changed = eqx.combine(weights_dot, weights)
-        by_weights = _by_weights(grid, changed, start, out[1], drive.shape)
-        drive_dot = by_weights if drive_dot is None else drive_dot + by_weights
+        change = by_weights(grid, changed, start, out[1], drive.shape)
+        drive_dot = change if drive_dot is None else drive_dot + change
     return out, derivative((grid_dot, summed, start_dot, drive_dot))
 
 
-def _by_weights(
+def by_weights(
     grid: AbstractGrid, weights: Any, start: PyTree[Any], emitted: Array, shape: tuple[Any, ...]
 ) -> Array:
     """What arrives over the weights in all steps."""
@@ -253,7 +253,7 @@ def _linearised_kernel(
         grid_dot, weights_dot, start_dot, drive_dot = dots
         grid = eqx.combine(arrays, static)
         if train_weights:
-            drive_dot += _by_weights(grid, weights_dot, start, emitted, drive.shape)
+            drive_dot += by_weights(grid, weights_dot, start, emitted, drive.shape)
         dots = (grid_dot, start_dot, drive_dot)
         return kernel.pushed_forward(grid, weights, kept, drive, dots)
 

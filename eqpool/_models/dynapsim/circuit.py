@@ -6,8 +6,6 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ... import physics
-from ..._feedback import ExponentialFeedback
-from ..._kernels.dynapsim import kernel_of
 from ..._module import with_dtype
 from ..._solver import AbstractStepper
 from ..._types import NestedDict
@@ -230,8 +228,3 @@ class AbstractCircuit(AbstractSpecified):
         """A tenth of the fastest membrane."""
         c = self.constants()
         return 0.1 * jnp.min(self.C_mem * self.Ut / (c["kappa"] * c["Itau_mem"]))
-
-    def kernel(self, grid: Any, weights: Any, drive: Array) -> Any:
-        if type(self.feedback) is not ExponentialFeedback or self.noise_std is not None:
-            return None
-        return kernel_of(grid, weights, drive)
