@@ -28,6 +28,7 @@ from ._combinators import (
     Sequential as Sequential,
 )
 from ._events import Events as Events
+from ._explain import explain as explain, Explanation as Explanation, Explanations as Explanations
 from ._feedback import (
     AbstractFeedback as AbstractFeedback,
     ExponentialFeedback as ExponentialFeedback,

@@ -11,24 +11,21 @@ from jaxtyping import Array, Float
 
 from .. import _native, physics
 from .._attribute import Function
-from .._neuron.recurrent import AbstractKernel, Outcome
+from .._neuron.recurrent import AbstractKernel, obstacle_to, Outcome
 from .._solver import ForwardEuler, RockpoolEuler
-from .._sparse import Factor
 from .._types import NestedDict
 
 
 ACTIVATIONS = (physics.relu, physics.leaky_relu, physics.tanh, physics.sigmoid)
 
 
-def supported(grid: Any, weights: Any, drive: Array) -> bool:
-    """Whether the kernel computes this run, on this machine."""
-    return (
-        type(grid.mod.solver) in (ForwardEuler, RockpoolEuler)
-        and _function(grid) in ACTIVATIONS
-        and not isinstance(weights, Factor)
-        and _native.all_known(drive.shape)
-        and _native.ready("rate", drive.dtype.name)
-    )
+def kernel_of(grid: Any, weights: Any, drive: Array) -> "Kernel | str":
+    """The kernel, or why it does not compute this run, on this machine."""
+    if type(grid.mod.solver) not in (ForwardEuler, RockpoolEuler):
+        return "its solver is not forward Euler"
+    if _function(grid) not in ACTIVATIONS:
+        return "its kernel knows ReLU, leaky ReLU, tanh and sigmoid, and no other activation"
+    return obstacle_to("rate", weights, drive) or Kernel()
 
 
 class Kept(NamedTuple):

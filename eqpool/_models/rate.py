@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 from .. import physics
 from .._attribute import Blueprint, Function, unit_eigs, USUAL_SLOW_TIME
 from .._errors import listing, suggestion
-from .._kernels.rate import Kernel, supported
+from .._kernels.rate import kernel_of
 from .._neuron import (
     AbstractRateNeuron,
     parameter,
@@ -131,9 +131,9 @@ class RateJax(AbstractRateNeuron):
         rates = Function(self.activation_func)(s["x"], self.threshold)
         return jnp.asarray(rates, s["x"].dtype)
 
-    def kernel(self, grid: Any, weights: Weights, drive: Array) -> AbstractKernel | None:
+    def kernel(self, grid: Any, weights: Weights, drive: Array) -> AbstractKernel | str:
         """By forward Euler, with an activation that the kernel knows."""
-        return Kernel() if supported(grid, weights, drive) else None
+        return kernel_of(grid, weights, drive)
 
     def run(
         self, input_data: Float[Array, "T N"], record: bool

@@ -8,6 +8,7 @@ from jaxtyping import Array, Float
 
 from .._errors import is_concrete, running
 from .._events import Events
+from .._explain import asked
 from .._settings import DEBUG, settings_for
 from .._types import NestedDict
 from .arrays import check_arrays
@@ -34,7 +35,7 @@ def evolve_checked(
     not share them.
     """
     with settings_for(traced=not is_concrete(input_data)):
-        return _evolve_checked(module, input_data, record, segment, over, where)
+        return _evolve_checked(module, input_data, record, segment, over, where, asked())
 
 
 # Compiled once for all modules of one configuration, so that a call outside `jit` is fast too.
@@ -46,7 +47,9 @@ def _evolve_checked(
     segment: int | None,
     over: MeshAxis | None,
     where: str,
+    asked: int | None,
 ) -> tuple[Array, NestedDict, NestedDict]:
+    del asked  # only a part of the key
     debug = DEBUG.on
     run_one = run_checked if segment is None else partial(run_segments, length=segment)
 

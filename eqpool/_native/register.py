@@ -21,10 +21,23 @@ from .build import Unavailable
 
 def ready(kernel: str, dtype: str) -> bool:
     """Whether a kernel can run here, which compiles it if need be."""
+    return obstacle(kernel, dtype) is None
+
+
+def obstacle(kernel: str, dtype: str) -> str | None:
+    """Why a kernel cannot run here, or `None`; compiles it if need be."""
+    if not KERNELS.on:
+        return "kernels are switched off"
+    if jax.default_backend() != "cpu":
+        return f"the device is a {jax.default_backend()}, and kernels are for CPUs"
     # A kernel is opaque to the partitioner of programs on many devices.
-    if not KERNELS.on or jax.default_backend() != "cpu" or jax.device_count() > 1:
-        return False
-    return dtype in build.REAL and _registered(kernel, dtype)
+    if jax.device_count() > 1:
+        return f"there are {jax.device_count()} devices, and a kernel runs on one"
+    if dtype not in build.REAL:
+        return f"its numbers are {dtype}, and those of a kernel float32 or float64"
+    if not _registered(kernel, dtype):
+        return "there is no C++ compiler, or it failed"
+    return None
 
 
 _lock = threading.Lock()

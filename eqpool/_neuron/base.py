@@ -7,6 +7,7 @@ import diffrax
 from jaxtyping import Array, Float
 
 from .._events import Events
+from .._explain import tell
 from .._module import run_on_grid, square_shape
 from .._solver import AbstractStepper, EventDriven
 from .._surrogate import AbstractSurrogate
@@ -150,8 +151,10 @@ class AbstractNeuron(AbstractDeclaration):
     ) -> tuple[Array, NestedDict, NestedDict]:
         """A scan over the time grid, or a run from event to event."""
         check_model(self)
-        how = run_exactly if isinstance(self.solver, EventDriven) else run_steps
-        return how(self, input_data, record)
+        if not isinstance(self.solver, EventDriven):
+            return run_steps(self, input_data, record)
+        tell(False, "from event to event, not on a grid.")
+        return run_exactly(self, input_data, record)
 
     def run_events(
         self, events: Events, duration: Float[Array, ""] | None, num_steps: int | None

@@ -131,8 +131,8 @@ class Grid(AbstractGrid):
         """Spikes of the step before."""
         return start["spikes"]
 
-    def kernel(self, weights: Weights, drive: Array) -> AbstractKernel | None:
-        """One that is made of this step."""
+    def kernel(self, weights: Weights, drive: Array) -> AbstractKernel | str:
+        """One that is made of this step, or why none is."""
         return kernel_of(self, weights, drive)
 
 

@@ -11,23 +11,21 @@ from jaxtyping import Array, Float
 
 from .. import _native
 from .._codegen import Series, Step, Unsupported
-from .._sparse import Factor
 from .._types import NestedDict
 from .equations import states_of
 from .layout import inputs_of, Layout, state_of
-from .recurrent import AbstractKernel, by_weights, Outcome
+from .recurrent import AbstractKernel, by_weights, obstacle_to, Outcome
 
 
-def kernel_of(grid: Any, weights: Any, drive: Array) -> "Kernel | None":
-    """The kernel, if one can be made of this run, on this machine."""
-    if isinstance(weights, Factor) or not _native.all_known(drive.shape):
-        return None
-    if not _native.ready("neuron", drive.dtype.name):
-        return None
+def kernel_of(grid: Any, weights: Any, drive: Array) -> "Kernel | str":
+    """The kernel, or why none can be made of this run, on this machine."""
+    obstacle = obstacle_to("neuron", weights, drive)
+    if obstacle is not None:
+        return obstacle
     try:
         return Kernel(grid, weights is not None, drive)
-    except Unsupported:
-        return None
+    except Unsupported as error:
+        return f"its step has {error}"
 
 
 class Kernel(AbstractKernel):
@@ -66,7 +64,7 @@ class Kernel(AbstractKernel):
         program = self.step.forward()
         self.number = self._added(program, (), ("eqpool_step", "", "", ""))
         if not self.number:
-            raise Unsupported("it could not be compiled")
+            raise Unsupported("something that the C++ compiler refuses")
 
     def _added(
         self, program: Any, wanted: Any, functions: tuple[str, ...], noise: bool = False
@@ -261,7 +259,7 @@ class Kernel(AbstractKernel):
         functions = ("", "eqpool_prepare", "eqpool_keep", "eqpool_back")
         number = self._added(program, wanted, functions, noise)
         if not number:
-            raise Unsupported("it could not be compiled")
+            raise Unsupported("something that the C++ compiler refuses")
         return _Backward(tuple(wanted), number)
 
 

@@ -6,6 +6,7 @@ import equinox as eqx
 import jax
 from jaxtyping import Array, Float
 
+from .._explain import tell
 from .._scan import scan_steps
 from .._types import NestedDict
 from .equations import decay_factors, states_of, without_weights
@@ -37,6 +38,7 @@ def run_rates(
         outcome = run_recurrent(grid, weights, start, drive, mod.solver.forward_mode)
     else:
         # In the stages of a step rates arrive that are not those of a grid point.
+        tell(False, "a scan: its solver has stages inside a step.")
         outcome = grid.scan(weights, start, drive)
     end, rates, recorded = outcome
     return rates, end | key, recorded
@@ -99,6 +101,6 @@ class Grid(AbstractGrid):
         """The rates of these states."""
         return self.mod.activation(start)
 
-    def kernel(self, weights: Weights, drive: Array) -> AbstractKernel | None:
+    def kernel(self, weights: Weights, drive: Array) -> AbstractKernel | str:
         """As the model says."""
         return self.mod.kernel(self, weights, drive)

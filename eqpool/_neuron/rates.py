@@ -108,10 +108,13 @@ class AbstractRateNeuron(AbstractLayer):
         del drive
         return s
 
-    def kernel(self, grid: Any, weights: Weights, drive: Array) -> AbstractKernel | None:
-        """What computes a run by Euler faster than a scan. Default: nothing; eqpool's own only."""
+    def kernel(self, grid: Any, weights: Weights, drive: Array) -> AbstractKernel | str:
+        """What computes a run by Euler faster than a scan, or why nothing does.
+
+        Default: nothing; only `RateJax` has a kernel.
+        """
         del grid, weights, drive
-        return None
+        return "of neurons that emit rates only RateJax has a kernel"
 
     # What follows
 

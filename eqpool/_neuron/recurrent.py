@@ -10,6 +10,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from .. import _native
+from .._explain import tell
 from .._native import by_kernel, linear_map
 from .._scan import scan_steps
 from .._sparse import as_factor, Factor, SparseWeights
@@ -74,8 +76,8 @@ class AbstractGrid(eqx.Module):
         """What arrives over the weights in the first step."""
 
     @abc.abstractmethod
-    def kernel(self, weights: Weights, drive: Array) -> AbstractKernel | None:
-        """What computes this run faster than a scan, if anything does."""
+    def kernel(self, weights: Weights, drive: Array) -> AbstractKernel | str:
+        """What computes this run faster than a scan, or why nothing does."""
 
 
 def as_weights(w_rec: Array | SparseWeights | None) -> Weights:
@@ -119,9 +121,27 @@ def run_recurrent(
     reverse mode only where the steps have no other.
     """
     if not forward_mode:
+        tell(False, f"a scan: {NO_FIXED_STEP}.")
         return _run_backwards((grid, weights, start, drive))
     # Decided here alone: a derivative may be taken after the kernels were switched off.
-    return _run(grid.kernel(weights, drive), grid, weights, start, drive)
+    kernel = grid.kernel(weights, drive)
+    if isinstance(kernel, str):
+        tell(False, f"a scan: {kernel}.")
+        return _run(None, grid, weights, start, drive)
+    tell(True, "a kernel in C++.")
+    return _run(kernel, grid, weights, start, drive)
+
+
+NO_FIXED_STEP = "its solver chooses its steps, or looks for them"
+
+
+def obstacle_to(kernel: str, weights: Weights, drive: Array) -> str | None:
+    """Why a kernel cannot compute a run, whatever the model."""
+    if isinstance(weights, Factor):
+        return "its recurrent weights are sparse"
+    if not _native.all_known(drive.shape):
+        return "its input is empty, or of open length"
+    return _native.obstacle(kernel, drive.dtype.name)
 
 
 @eqx.filter_custom_vjp
