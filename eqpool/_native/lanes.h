@@ -25,7 +25,8 @@ EQPOOL_INLINE Real RSQRT(Real x) { return Real(1) / std::sqrt(x); }
 EQPOOL_INLINE Real SIGN(Real x) {
   return x > Real(0) ? Real(1) : (x < Real(0) ? Real(-1) : x);
 }
-EQPOOL_INLINE Real EXP(Real x) { return exponential(x); }
+EQPOOL_INLINE double EXP(double x) { return std::exp(x); }
+EQPOOL_INLINE float EXP(float x) { return x < -87.0f ? 0.0f : exponential(x); }
 EQPOOL_INLINE Real EXP2(Real x) { return std::exp2(x); }
 EQPOOL_INLINE Real TANH(Real x) { return tangent(x); }
 EQPOOL_INLINE Real LOGISTIC(Real x) { return Real(1) / (Real(1) + exponential(-x)); }
