@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 
 import pytest
 
@@ -95,7 +96,7 @@ def test_processor(kind, monkeypatch):
 
     def seen(text):
         monkeypatch.setattr(pathlib.Path, "read_text", lambda self: text)
-        return build._processor()
+        return build._processor.__wrapped__()
 
     same = text.replace("48.00", "50.00").replace("2100.1", "999.0")
     assert seen(text) == seen(same + "\nprocessor : 7")
@@ -110,25 +111,26 @@ class TestRegister:
 
     @pytest.fixture(autouse=True)
     def fresh(self, compiler, tmp_path, monkeypatch):
-        monkeypatch.setattr(register, "_outcomes", {})
-        monkeypatch.setattr(register, "_said", set())
-        monkeypatch.setattr(register.jax.ffi, "register_ffi_target", lambda *_, **__: None)
+        for name, empty in (("_outcomes", {}), ("_said", set()), ("_libraries", {})):
+            monkeypatch.setattr(register, name, empty)
+        for name in ("register_ffi_target", "pycapsule"):
+            monkeypatch.setattr(register.jax.ffi, name, lambda *_, **__: None)
         monkeypatch.setenv("CXX", compiler)
         monkeypatch.setenv("EQPOOL_CACHE_DIR", str(tmp_path / "kernels"))
         self.opened = []
 
-        def opened(library, kernel):
+        def opened(library, symbols):
             if b"damaged" in library:
                 raise AttributeError("undefined symbol")
             self.opened.append(library)
-            return {}
+            return types.SimpleNamespace(**dict.fromkeys(symbols))
 
         monkeypatch.setattr(register, "_opened", opened)
 
     def outcomes(self, *wanted):
         return [register._registered(*kernel) for kernel in wanted]
 
-    BOTH = [("rate", "float32"), ("rate", "float64"), ("rate", "float32"), ("dynapsim", "float32")]
+    BOTH = [("rate", "float32"), ("rate", "float64"), ("rate", "float32"), ("neuron", "float32")]
 
     @posix
     def test_from_the_cache(self, tmp_path, monkeypatch):
@@ -187,7 +189,7 @@ class TestRegister:
     @posix
     def test_a_compiler_that_fails(self, compiler, tmp_path, monkeypatch):
         monkeypatch.setenv("CXX", f"{compiler} --fail")
-        match = r"kernel '(rate|dynapsim)' could not be compiled by .*--fail; .*scan.*erreur"
+        match = r"kernel '(rate|neuron)' could not be compiled by .*--fail; .*scan.*erreur"
         with pytest.warns(RuntimeWarning, match=match) as said:
             assert not any(self.outcomes(*self.BOTH))
         assert len(said) == 2
@@ -207,12 +209,12 @@ class TestRegister:
     def test_threads_compile_once(self, monkeypatch):
         calls = []
 
-        def slow(*kernel):
+        def slow(kernel, dtype, symbols, *_):
             calls.append(kernel)
             time.sleep(0.1)
-            return True
+            return types.SimpleNamespace(**dict.fromkeys(symbols))
 
-        monkeypatch.setattr(register, "_register", slow)
+        monkeypatch.setattr(register, "_library", slow)
         found = []
         call = lambda: found.extend(self.outcomes(("rate", "float32")))
         threads = [threading.Thread(target=call) for _ in range(8)]

@@ -1,4 +1,4 @@
-"""Exponential, logarithm and hyperbolic tangent of the kernels, in single precision."""
+"""Functions of one number that kernels are made of, in single precision."""
 
 import ctypes
 import shutil
@@ -11,10 +11,15 @@ from eqpool import _native
 
 
 SOURCE = """
-#include "elementary.h"
+#include "lanes.h"
 #define MAP(name) extern "C" void map_##name(const float* x, float* y, size_t n) { \\
     for (size_t i = 0; i < n; ++i) y[i] = eqpool::name(x[i]); }
-MAP(exponential) MAP(logarithm) MAP(tangent)
+MAP(exponential) MAP(logarithm) MAP(tangent) MAP(EXP) MAP(LOG) MAP(EXPM1) MAP(LOG1P) MAP(LOGISTIC)
+MAP(TANH) MAP(SIGN) MAP(RSQRT)
+#define MAP2(name) \\
+  extern "C" void map_##name(const float* x, const float* z, float* y, size_t n) { \\
+    for (size_t i = 0; i < n; ++i) y[i] = eqpool::name(x[i], z[i]); }
+MAP2(LARGER) MAP2(SMALLER)
 """
 COMPILER = shutil.which("c++") or shutil.which("g++")
 
@@ -31,13 +36,24 @@ def library(tmp_path_factory):
     return ctypes.CDLL(str(folder / "maps.so"))
 
 
-def mapped(library, name, x):
-    x = np.ascontiguousarray(x, np.float32)
-    y = np.empty_like(x)
-    getattr(library, f"map_{name}")(
-        ctypes.c_void_p(x.ctypes.data), ctypes.c_void_p(y.ctypes.data), ctypes.c_size_t(x.size)
-    )
+def mapped(library, name, *given):
+    given = [np.ascontiguousarray(x, np.float32) for x in given]
+    y = np.empty_like(given[0])
+    pointers = [ctypes.c_void_p(x.ctypes.data) for x in (*given, y)]
+    getattr(library, f"map_{name}")(*pointers, ctypes.c_size_t(y.size))
     return y
+
+
+def units(library, name, exact, x):
+    """The largest error in units of the last place."""
+    x = x.astype(np.float32)
+    expected = exact(x.astype(np.float64))
+    error = np.abs(mapped(library, name, x) - expected)
+    return np.max(error / np.spacing(np.abs(expected).astype(np.float32)))
+
+
+def logistic(x):
+    return 1.0 / (1.0 + np.exp(-x))
 
 
 @pytest.mark.parametrize(
@@ -48,13 +64,20 @@ def mapped(library, name, x):
         ("logarithm", np.log, np.linspace(0.5, 2.0, 1_000_003)),
         ("tangent", np.tanh, np.linspace(-12, 12, 1_000_003)),
         ("tangent", np.tanh, np.geomspace(1e-30, 1.0, 100_003)),
+        ("EXP", np.exp, np.linspace(-87, 88, 100_003)),
+        ("LOG", np.log, np.geomspace(1.2e-38, 3.4e38, 100_003)),
+        ("EXPM1", np.expm1, np.geomspace(1e-37, 1.0, 100_003)),
+        ("EXPM1", np.expm1, -np.geomspace(1e-37, 1.0, 100_003)),
+        ("EXPM1", np.expm1, np.linspace(-80, 88, 1_000_003)),
+        ("LOG1P", np.log1p, np.geomspace(1e-37, 1e38, 1_000_003)),
+        ("LOG1P", np.log1p, -np.geomspace(1e-37, 0.99999, 1_000_003)),
+        ("LOGISTIC", logistic, np.linspace(-16, 80, 1_000_003)),
+        ("TANH", np.tanh, -np.geomspace(1e-37, 20.0, 100_003)),
+        ("RSQRT", lambda x: x**-0.5, np.geomspace(1.2e-38, 3.4e38, 100_003)),
     ],
 )
 def test_two_units_in_the_last_place(library, name, exact, x):
-    x = x.astype(np.float32)
-    expected = exact(x.astype(np.float64))
-    error = np.abs(mapped(library, name, x) - expected)
-    assert np.max(error / np.spacing(np.abs(expected).astype(np.float32))) < 2.0
+    assert units(library, name, exact, x) < 2.0
 
 
 def test_beyond_the_range(library):
@@ -67,3 +90,54 @@ def test_beyond_the_range(library):
     tangent = mapped(library, "tangent", special)
     np.testing.assert_array_equal(tangent[1:], [1.0, -1.0, 1.0, -1.0])
     assert np.isnan(tangent[0])
+
+
+def test_logistic_of_the_very_small(library):
+    """Two rounded numbers, the second of which is all of it: three units."""
+    assert units(library, "LOGISTIC", logistic, np.linspace(-86, -16, 1_000_003)) < 3.0
+
+
+SPECIAL = [np.nan, np.inf, -np.inf, 0.0, -0.0, -1.0, 1.0, 90.0, -90.0, 3e38, -3e38]
+
+
+@pytest.mark.parametrize(
+    "name, exact",
+    [
+        ("EXP", np.exp),
+        ("LOG", np.log),
+        ("EXPM1", np.expm1),
+        ("LOG1P", np.log1p),
+        ("LOGISTIC", logistic),
+        ("TANH", np.tanh),
+        ("SIGN", np.sign),
+    ],
+)
+def test_special_values(library, name, exact):
+    """As in numpy, but zero for what is smaller than normal numbers."""
+    with np.errstate(all="ignore"):
+        expected = exact(np.array(SPECIAL, np.float32))
+    expected[np.abs(expected) < np.finfo(np.float32).tiny] = 0.0
+    ours = mapped(library, name, SPECIAL)
+    ours[np.abs(ours) < np.finfo(np.float32).tiny] = 0.0
+    np.testing.assert_allclose(ours, expected, rtol=3e-7, atol=0.0)
+
+
+def test_logarithm_of_less_than_normal(library):
+    np.testing.assert_array_equal(mapped(library, "LOG", [1e-45, 1e-40, 1.1e-38]), 3 * [-np.inf])
+    assert np.isfinite(mapped(library, "LOG", [1.18e-38])[0])
+
+
+def test_overflow(library):
+    """`EXP` and `EXPM1` are infinite from 88 on, a little before they are too large."""
+    x = [87.9, 88.0, 88.1, 88.8]
+    for name in ("EXP", "EXPM1"):
+        np.testing.assert_array_equal(np.isinf(mapped(library, name, x)), [0, 0, 1, 1])
+
+
+@pytest.mark.parametrize("name, exact", [("LARGER", np.maximum), ("SMALLER", np.minimum)])
+def test_order(library, name, exact):
+    """Every pair, NaN among them."""
+    x, y = (grid.ravel() for grid in np.meshgrid(SPECIAL, SPECIAL))
+    np.testing.assert_array_equal(
+        mapped(library, name, x, y), exact(x.astype(np.float32), y.astype(np.float32))
+    )

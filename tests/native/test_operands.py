@@ -1,5 +1,7 @@
 """What kernels are given: every dtype and shape, or an error before a number is read."""
 
+import functools
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -133,16 +135,61 @@ def forward(handler, *operands, results, **attributes):
 
 
 N, T = 4, 3
+# A step with one of everything, and what its derivative would be: `y = c u s + x + r + e`.
+STEP = """#include "lanes.h"
+using namespace eqpool;
+#define READ const Real* __restrict
+extern "C" void eqpool_step(size_t n, READ c, READ u, READ s, READ x, READ r, READ e, Real* y) {
+  for (size_t i = 0; i < n; ++i) y[i] = c[i] * u[0] * s[i] + x[i] + r[i] + e[i];
+}
+extern "C" void eqpool_prepare(size_t n, READ c, READ u, Real* d) {
+  for (size_t i = 0; i < n; ++i) d[i] = c[i] * u[0];
+}
+extern "C" void eqpool_keep(size_t n, READ c, READ u, READ s, READ x, READ r, READ e, Real* y,
+                            Real* k) {
+  eqpool_step(n, c, u, s, x, r, e, y);
+  for (size_t i = 0; i < n; ++i) k[i] = s[i] * u[0];
+}
+extern "C" void eqpool_back(size_t n, READ, READ, READ, READ, READ, READ, READ d, READ k, Real* b,
+                            Real* xb, Real* eb, Real* cb) {
+  for (size_t i = 0; i < n; ++i) {
+    xb[i] = eb[i] = b[i];
+    cb[i] += b[i] * k[i];
+    b[i] *= d[i];
+  }
+}
+"""
+FUNCTIONS = "eqpool_step", "eqpool_prepare", "eqpool_keep", "eqpool_back"
+
+
+@functools.cache
+def program(functions=FUNCTIONS):
+    assert _native.ready("neuron", "float32")
+    number = _native.add_program(STEP, functions, (1, 1, 1, 1, 1, 0, 1, 1, 1, 1), "float32")
+    assert number != 0
+    return dict(program=np.int64(number), segment=np.int64(2))
+
+
+PLACES = dict(constants=(1, N), scalars=(1, 1), weights=(N, N))
+BEHIND = dict(drive=(T, N), noise=(T, N))
 HANDLERS = {
     "eqpool_rate_forward": (
         dict(constants=(2, N), weights=(N, N), start=(1, N), drive=(T, N)),
         [(T, N), (1, N), (0, N), (T, N)],
-        dict(activation=np.int64(0)),
+        lambda: dict(activation=np.int64(0)),
     ),
-    "eqpool_dynapsim_forward": (
-        dict(constants=(22, N), weights=(N, N), start=(6, N), drive=(T, N)),
-        [(T, N), (6, N), (0, 6 * N), (1, 6 * N)],
-        dict(types=np.int64(1), max_spikes=np.float64(1), segment=np.int64(T)),
+    "eqpool_neuron_forward": (
+        PLACES | dict(start=(1, N)) | BEHIND,
+        [(T, N), (1, N), (0, N), (2, N)],
+        program,
+    ),
+    "eqpool_neuron_transposed": (
+        PLACES
+        | dict(weights_transposed=(N, N), saved=(2, N))
+        | BEHIND
+        | dict(spikes_bar=(T, N), end_bar=(1, N), record_bar=(T, N)),
+        [(1, N), (N, N), (1, N), (T, N), (T, N)],
+        program,
     ),
 }
 
@@ -150,8 +197,8 @@ HANDLERS = {
 @pytest.mark.parametrize("handler", HANDLERS)
 def test_the_library_checks_by_itself(handler):
     """Whoever calls the compiled function: an error of JAX, naming what is wrong."""
-    assert _native.ready("dynapsim", "float32")
     shapes, results, attributes = HANDLERS[handler]
+    attributes = attributes()
     good = {name: jnp.ones(shape) for name, shape in shapes.items()}
     for name, (rows, columns) in shapes.items():
         for bad, what in (
@@ -161,7 +208,9 @@ def test_the_library_checks_by_itself(handler):
             (jnp.ones(()), "shape"),
         ):
             operands = (good | {name: bad}).values()
-            with pytest.raises(Exception, match=f"eqpool: {name} has another {what}"):
+            # The transposed kernel takes the number of neurons from the cotangent of the spikes.
+            named = r"\w+" if name == "spikes_bar" and what == "shape" else name
+            with pytest.raises(Exception, match=f"eqpool: {named} has another {what}"):
                 forward(handler, *operands, results=results, **attributes)
     for place, (rows, columns) in enumerate(results):
         changed = [*results[:place], (rows + 1, columns + 1), *results[place + 1 :]]
@@ -171,11 +220,53 @@ def test_the_library_checks_by_itself(handler):
     assert np.isfinite(output).all()
 
 
-@pytest.mark.parametrize("segment, types", [(0, 1), (-1, 1), (T, 0), (T, 16)])
-def test_settings_that_are_none(segment, types):
-    assert _native.ready("dynapsim", "float32")
-    shapes, results, attributes = HANDLERS["eqpool_dynapsim_forward"]
-    attributes = attributes | dict(types=np.int64(types), segment=np.int64(segment))
+def stepped(constants, scalars, weights, start, drive, noise):
+    """The same steps by hand: all states after the first, which spike as they are."""
+    states = [start]
+    for x, e in zip(drive, noise, strict=True):
+        now = constants * scalars * states[-1] + states[-1] @ weights
+        states.append(now + (x + e)[None])
+    return jnp.concatenate(states[1:])
+
+
+def test_a_program_of_ones_own():
+    """Forward, over two segments, and transposed: the numbers of the same steps in JAX."""
+    shapes, results, attributes = HANDLERS["eqpool_neuron_forward"]
+    given = {name: jnp.asarray(RNG.normal(size=s) / 2, "f4") for name, s in shapes.items()}
+    out, end, _, saved = forward(
+        "eqpool_neuron_forward", *given.values(), results=results, **attributes()
+    )
+    expected, pull = jax.vjp(stepped, *given.values())
+    np.testing.assert_allclose(out, expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(end, out[-1:])
+    np.testing.assert_array_equal(saved, jnp.stack([given["start"][0], out[1]]))
+    # Half of the cotangent of each step comes as that of the record.
+    bar = jnp.asarray(RNG.normal(size=(T, N)), "f4")
+    known = given | {"weights_transposed": given["weights"].T, "saved": saved}
+    known |= dict(spikes_bar=bar / 2, end_bar=0.0 * end, record_bar=bar / 2)
+    shapes, results, attributes = HANDLERS["eqpool_neuron_transposed"]
+    bars = forward(
+        "eqpool_neuron_transposed",
+        *(known[name] for name in shapes),
+        results=results,
+        **attributes(),
+    )
+    exact = dict(zip(given, pull(bar), strict=True))
+    names = ("constants", "weights", "start", "drive", "noise")
+    for name, ours in zip(names, bars, strict=True):
+        np.testing.assert_allclose(ours, exact[name], rtol=1e-5, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("handler", ["eqpool_neuron_forward", "eqpool_neuron_transposed"])
+def test_programs_that_are_none(handler):
+    """Unknown numbers, segments of no step, and a program without the function that is wanted."""
+    shapes, results, attributes = HANDLERS[handler]
+    half = program(("eqpool_step", "", "", "") if "transposed" in handler else ("", *FUNCTIONS[1:]))
     operands = [jnp.ones(shape) for shape in shapes.values()]
-    with pytest.raises(Exception, match="eqpool: no such synapse types, segments or surrogate"):
-        forward("eqpool_dynapsim_forward", *operands, results=results, **attributes)
+    for bad in (dict(program=np.int64(0)), dict(program=np.int64(-3)), half):
+        with pytest.raises(Exception, match="no such program in this process"):
+            forward(handler, *operands, results=results, **(attributes() | bad))
+    for segment in (0, -1):
+        bad = dict(segment=np.int64(segment))
+        with pytest.raises(Exception, match="no such program in this process"):
+            forward(handler, *operands, results=results, **(attributes() | bad))
