@@ -216,13 +216,28 @@ def _squeezed(x: Lanes, dimensions: Sequence[int]) -> Lanes:
     return Lanes(tuple(x.shape[a] for a in kept), axis, items, x.kind)
 
 
+def _stacked(operands: Sequence[Lanes], axis: int) -> Lanes:
+    whole = [*operands[0].shape]
+    whole.insert(axis, 1)
+    places = [a for a in range(len(whole)) if a != axis]
+    return concatenated([broadcast(x, whole, places) for x in operands], axis)
+
+
+def _ints(numbers: Iterable[Any]) -> tuple[int, ...]:
+    # JAX leaves some of them as numpy has them.
+    return tuple(map(int, numbers))
+
+
 _SHAPING: dict[str, Callable[[Sequence[Lanes], dict[str, Any], Any], Lanes]] = {
-    "broadcast_in_dim": lambda x, p, shape: broadcast(x[0], shape, p["broadcast_dimensions"]),
+    "broadcast_in_dim": lambda x, p, shape: broadcast(
+        x[0], shape, _ints(p["broadcast_dimensions"])
+    ),
     "reshape": lambda x, p, shape: reshaped(x[0], shape),
     "expand_dims": lambda x, p, shape: reshaped(x[0], shape),
     "squeeze": lambda x, p, shape: _squeezed(x[0], p["dimensions"]),
     "transpose": lambda x, p, shape: transposed(x[0], p["permutation"]),
     "slice": lambda x, p, shape: sliced(x[0], p["start_indices"], p["limit_indices"], p["strides"]),
-    "pad": lambda x, p, shape: padded(x[0], x[1], p["padding_config"]),
+    "pad": lambda x, p, shape: padded(x[0], x[1], [_ints(width) for width in p["padding_config"]]),
     "concatenate": lambda x, p, shape: concatenated(x, p["dimension"]),
+    "stack": lambda x, p, shape: _stacked(x, p["axis"]),
 }

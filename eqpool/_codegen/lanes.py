@@ -53,12 +53,15 @@ def names_of(x: Lanes) -> list[str]:
 
 def together(operands: Sequence[Lanes]) -> tuple[tuple[int, ...], int | None, list[np.ndarray]]:
     """Shape, lane axis and elements of operands that are combined element by element."""
-    shape = max((x.shape for x in operands), key=len)
     axes = {x.axis for x in operands if x.axis is not None}
     if len(axes) > 1:
         raise Unsupported("arrays whose neurons lie along different axes")
-    if any(x.shape not in (shape, ()) for x in operands):
+    rank = max(len(x.shape) for x in operands)
+    if any(len(x.shape) not in (rank, 0) for x in operands):
         raise Unsupported("arrays of different shapes")
+    shape = np.broadcast_shapes(*(x.shape for x in operands))
+    if any(x.axis is not None and x.shape[x.axis] != shape[x.axis] for x in operands):
+        raise Unsupported("a layer of one neuron that is spread out")
     if any(x.merged for x in operands) and not all(x.merged or x.items.size == 1 for x in operands):
         raise Unsupported("several inputs of each neuron that are not taken apart")
     axis = axes.pop() if axes else None
@@ -140,7 +143,7 @@ def sliced(x: Lanes, starts: Sequence[int], limits: Sequence[int], strides: Any)
     return x._replace(shape=tuple(sizes), items=x.items[tuple(where)])
 
 
-def padded(x: Lanes, value: Lanes, config: Sequence[tuple[int, int, int]]) -> Lanes:
+def padded(x: Lanes, value: Lanes, config: Sequence[Sequence[int]]) -> Lanes:
     """As `jax.lax.pad`, along other axes than that of the lanes."""
     shape = tuple(size + low + high for size, (low, high, _) in zip(x.shape, config, strict=True))
     sizes = list(x.items.shape)

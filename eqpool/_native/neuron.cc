@@ -304,7 +304,7 @@ ffi::Error transposed(ffi::ThreadPool pool, ffi::AnyBuffer constants, ffi::AnyBu
   const View c(constants), u(scalars), w(weights), wt(weights_transposed), v(saved), d(drive),
       e(noise), yb(spikes_bar), zb(end_bar), qb(record_bar), cb(*constants_bar), wb(*weights_bar),
       sb(*start_bar), db(*drive_bar), eb(*noise_bar);
-  const size_t steps = db.rows, n = yb.columns, recurrent = w.rows > 0 ? n : 0,
+  const size_t steps = db.rows, n = sb.columns, recurrent = w.rows > 0 ? n : 0,
                segments = (steps + segment - 1) / segment, width = p.inputs * n;
   const Check check = Check(db.dims)
                           .reads("constants", c, p.constants, n)
