@@ -35,7 +35,7 @@ def by_kernel(step, leaves, state, x, folder):
     command += ["-iquote", str(_native.build.SOURCES), "step.cc", "-o", "step.so"]
     subprocess.run(command, cwd=folder, check=True)
     library = ctypes.CDLL(str(folder / "step.so"))
-    constants, scalars = step.packed(step.split.known(leaves))
+    constants, scalars = step.constants.packed(step.known(leaves))
     lay = lambda values: np.concatenate(
         [np.asarray(v, np.float32).reshape(N, -1).T for v in values]
     ).copy()
