@@ -10,7 +10,7 @@ from jaxtyping import Array
 from .constants import Constants
 from .emit import emitted, number
 from .flat import Flat, flattened, split
-from .lanes import Lanes, names_of
+from .lanes import Lanes, names_of, Unsupported
 from .series import Series
 from .statements import Statements, ZERO
 
@@ -71,6 +71,7 @@ class Step:
         shapes = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in leaves]
         self._split = split(flattened(flat, [*shapes, *self._varying]), n)
         self.constants = Constants(self._split, self.neurons, dtype)
+        self._backward: dict[Any, Program] = {}
 
     def known(self, leaves: Sequence[Array]) -> dict[int, Array]:
         """What follows from the leaves alone, by number; by JAX, so that it has derivatives."""
@@ -86,7 +87,7 @@ class Step:
         out = self._stepped(to)
         return Program(_INCLUDE + _function("eqpool_step", _FORWARD, to, {}, _stores("y", out)))
 
-    def backward(self, wanted: Sequence[int], noise: bool) -> Program:
+    def backward(self, wanted: tuple[int, ...], noise: bool) -> Program:
         """`prepare(n, c, u, d)`: what `back` needs of `c` and `u`, once for all steps.
 
         `keep(..., y, k)`: as `step`, and what it keeps for `back`.
@@ -95,6 +96,12 @@ class Step:
         become those before it; `xb` of what arrived; `eb` of noise, if wanted; those of the
         `wanted` constants are added to `cb`.
         """
+        # JAX traces a derivative more than once.
+        if (wanted, noise) not in self._backward:
+            self._backward[wanted, noise] = self._made_backward(wanted, noise)
+        return self._backward[wanted, noise]
+
+    def _made_backward(self, wanted: tuple[int, ...], noise: bool) -> Program:
         to = Statements()
         forward = self._stepped(to)
         primal = set(to.needed(forward, {}))
@@ -134,6 +141,8 @@ class Step:
             [*shapes, *self._varying],
             custom=True,
         )
+        if len(flat.operations) > _MOST:
+            raise Unsupported(f"{len(flat.operations)} operations, more than {_MOST}")
         out = emitted(flat, _entering(flat, self._arguments(to)), to)
         return _names(out, self.states)
 
@@ -200,6 +209,9 @@ def _names(out: Sequence[Lanes], series: Sequence[Series]) -> list[str]:
 def _stores(target: str, names: Sequence[str], how: str = "=") -> list[tuple[str, str]]:
     return [(f"{target}[{row} * n + i] {how}", name) for row, name in enumerate(names)]
 
+
+# Of more, compiling takes a minute.
+_MOST = 3000
 
 _INCLUDE = """#include "lanes.h"
 

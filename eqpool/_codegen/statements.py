@@ -70,12 +70,13 @@ class Statements:
         if template == "SMALLER({}, {})" and _INFINITE in operands:
             return template, operands, y if x == _INFINITE else x
         # What is fixed was checked for NaN, or makes NaN of the other.
-        if template in ("LARGER({}, {})", "SMALLER({}, {})"):
+        if template in ("LARGER({}, {})", "SMALLER({}, {})") and (
+            self.is_fixed(x) or self.is_fixed(y)
+        ):
             cheap = "larger({}, {})" if template[0] == "L" else "smaller({}, {})"
-            if self.is_fixed(y):
-                return cheap, (x, y), None
-            if self.is_fixed(x):
-                return cheap, (y, x), None
+            x, y = (x, y) if self.is_fixed(y) else (y, x)
+            # Not -0, as a number of spikes would be.
+            return cheap + (f" + {ZERO}" if y == ZERO else ""), (x, y), None
         if template == "{} / {}" and self.backwards:
             return self._quotient(x, y)
         return template, operands, None

@@ -1,5 +1,6 @@
 """A neuron on its grid by a kernel that is made from its declaration."""
 
+import copy
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -37,7 +38,7 @@ class Kernel(AbstractKernel):
     present: Any = eqx.field(static=True)
 
     def __init__(self, grid: Any, recurrent: bool, drive: Array):
-        arrays, static = eqx.partition(_without_noise(grid), eqx.is_array)
+        arrays, static = eqx.partition(_unrolled(_without_noise(grid)), eqx.is_array)
         leaves, structure = jax.tree.flatten(arrays)
         mod = grid.equations.bare
         n, names = mod.size_out, tuple(states_of(mod))
@@ -254,13 +255,13 @@ class Kernel(AbstractKernel):
         leaves = jax.tree.leaves(_without_noise(varied), is_leaf=_is_none)
         present = jax.tree.leaves(self.present, is_leaf=_is_none)
         varies = [x is not None for x, there in zip(leaves, present, strict=True) if there]
-        wanted = self.step.constants.wanted(varies)
+        wanted = tuple(self.step.constants.wanted(varies))
         program = self.step.backward(wanted, noise)
         functions = ("", "eqpool_prepare", "eqpool_keep", "eqpool_back")
         number = self._added(program, wanted, functions, noise)
         if not number:
             raise Unsupported("something that the C++ compiler refuses")
-        return _Backward(tuple(wanted), number)
+        return _Backward(wanted, number)
 
 
 class _Backward(NamedTuple):
@@ -300,6 +301,13 @@ def _with_noise(grid: Any, noise: Array | None) -> Any:
 
 def _without_noise(grid: Any) -> Any:
     return _with_noise(grid, None)
+
+
+def _unrolled(grid: Any) -> Any:
+    """The grid with a solver that has no loop in its step."""
+    bare = copy.copy(grid.equations.bare)
+    object.__setattr__(bare, "solver", bare.solver.unrolled)
+    return eqx.tree_at(lambda g: g.equations.bare, grid, bare)
 
 
 def _leaves(grid: Any) -> list[Array]:

@@ -45,6 +45,11 @@ class AbstractStepper(eqx.Module):
     def model_discretisation(self) -> bool:
         return False
 
+    @property
+    def unrolled(self) -> "AbstractStepper":
+        """The same solver without a loop in its step, as a kernel takes it. Default: itself."""
+        return self
+
     @abc.abstractmethod
     def step(
         self, vector_field: VectorField[_Y], dt: Float[Array, ""], y: _Y, args: PyTree[Any]

@@ -14,6 +14,7 @@ from .._types import PyTree
 from .base import _Y, AbstractStepper, VectorField
 from .euler import ForwardEuler
 from .event_driven import EventDriven
+from .explicit import Explicit, is_plain
 from .prepare import is_implicit, prepared
 
 
@@ -89,6 +90,12 @@ class Diffrax(AbstractStepper):
     def forward_mode(self) -> bool:
         # diffrax differentiates adaptive steps backwards only.
         return self.substeps is not None
+
+    @property
+    def unrolled(self) -> AbstractStepper:
+        if self.substeps is None or not is_plain(self.solver):
+            return self
+        return Explicit(self.solver, self.substeps)
 
     def __check_init__(self) -> None:
         for name in ("substeps", "max_steps"):

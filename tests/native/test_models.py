@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import diffrax
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -10,6 +11,7 @@ import pytest
 
 import eqpool
 from eqpool import _native
+from eqpool._solver import as_stepper
 from tests.helpers import tiers
 from tests.native.test_kernels import assert_same, both, weighted
 
@@ -93,6 +95,32 @@ def run_and_derivatives(mod, x):
         return run(values, x), jax.grad(loss, (0, 1))(values, x), slope
 
     return all_of_it(values, x)
+
+
+@pytest.mark.parametrize(
+    "solver",
+    tiers(
+        [
+            diffrax.Heun(),
+            eqpool.Diffrax(diffrax.Bosh3(), substeps=2),
+            diffrax.Tsit5(),
+            diffrax.Euler(),
+            diffrax.Dopri8(),
+        ],
+        1,
+        slow=2,
+    ),
+)
+def test_explicit_solvers(solver, x64):
+    """What diffrax computes stage after stage, in a loop, the kernel has written out."""
+    mod, x = drawn("AdExLIF", 1)
+    old, new = mod.solver, as_stepper(solver)
+    mod = eqx.tree_at(lambda m: m.solver, mod, new, is_leaf=lambda s: s is old)
+    assert "eqpool_by_kernel" in str(jax.make_jaxpr(mod)(x))
+    scan, kernel = both(lambda: run_and_derivatives(mod, x))
+    assert scan[0][0].sum() > 3
+    np.testing.assert_array_equal(kernel[0][0], scan[0][0])
+    assert_same(scan, kernel, 1e-9)
 
 
 @pytest.mark.parametrize(

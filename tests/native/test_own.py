@@ -134,7 +134,30 @@ def test_a_surrogate_without_code(x64):
     assert_kernel_is_scan(mod, x)
 
 
-@pytest.mark.parametrize("solver", tiers([diffrax.Kvaerno5, eqpool.EventDriven, diffrax.Dopri5], 2))
+def adaptive():
+    controller = diffrax.PIDController(rtol=1e-6, atol=1e-6)
+    return eqpool.Diffrax(diffrax.Dopri5(), stepsize_controller=controller)
+
+
+class Halfway(diffrax.Heun):
+    """A tableau of diffrax's, and another step."""
+
+    def step(self, terms, t0, t1, y0, args, solver_state, made_jump):
+        y1, *rest = super().step(terms, t0, t1, y0, args, solver_state, made_jump)
+        return jax.tree.map(lambda a, b: 0.5 * (a + b), y0, y1), *rest
+
+
+def test_a_step_that_is_not_in_the_tableau(x64):
+    """It has no kernel: the tableau alone would give twice the step."""
+    make = partial(eqpool.LIFJax, 2, bias=[0.03, 0.04], threshold=10.0)
+    x = jnp.zeros((20, 2))
+    mod, whole = make(solver=Halfway()), make(solver=diffrax.Heun())
+    assert (kernels(mod, x), kernels(whole, x)) == (0, 1)
+    halved = 0.03 / 1e-3 * 20e-3 * (1 - (1 - 0.5 * (0.05 - 0.05**2 / 2)) ** 20)
+    np.testing.assert_allclose(mod(x)[1]["vmem"][0], halved, rtol=1e-12)
+
+
+@pytest.mark.parametrize("solver", tiers([diffrax.Kvaerno5, eqpool.EventDriven, adaptive], 2))
 def test_solvers_with_steps_of_their_own(solver, x64):
     """They have no kernel, and spike as Heun's steps of 0.1 ms, within two of them."""
     make = partial(eqpool.LIFJax, 2, bias=[0.09, 0.1], dt=1e-4)
