@@ -84,8 +84,10 @@ RATES = {
     "nothing to integrate": lambda: Synapses(
         3, tau=around(10e-3), w_rec=weights(0.01), has_rec=True
     ),
+    # It does not start at the threshold, where there are no derivatives.
     "rectified": lambda: eqpool.RateJax(
-        3, tau=around(20e-3), bias=around(0.1), w_rec=weights(0.5), has_rec=True
+        3, tau=around(20e-3), bias=around(0.1), threshold=around(-0.3), w_rec=weights(0.5),
+        has_rec=True,
     ),
 }  # fmt: skip
 
