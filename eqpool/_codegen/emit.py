@@ -23,22 +23,23 @@ from .lanes import (
 from .statements import CHOICE, Statements, TYPES, written
 
 
-# Of one lane, by the name of the primitive. Functions in capitals are of `lanes.h`.
+# Of one lane, by the name of the primitive. Functions in capitals are of `lanes.h`, others of
+# `functions.h`.
 _REAL = {
     "add": "{} + {}", "add_any": "{} + {}", "sub": "{} - {}", "mul": "{} * {}", "div": "{} / {}",
-    "neg": "-{}", "max": "LARGER({}, {})", "min": "SMALLER({}, {})", "abs": "std::abs({})",
+    "neg": "-{}", "max": "LARGER({}, {})", "min": "SMALLER({}, {})", "abs": "eqpool::abs({})",
     "sign": "SIGN({})", "exp": "EXP({})", "exp2": "EXP2({})", "log": "LOG({})",
     "expm1": "EXPM1({})", "log1p": "LOG1P({})", "tanh": "TANH({})", "logistic": "LOGISTIC({})",
-    "sqrt": "std::sqrt({})", "rsqrt": "RSQRT({})", "square": "{0} * {0}",
-    "floor": "std::floor({})", "ceil": "std::ceil({})", "pow": "std::pow({}, {})",
-    "sin": "std::sin({})", "cos": "std::cos({})", "tan": "std::tan({})", "atan": "std::atan({})",
-    "sinh": "std::sinh({})", "cosh": "std::cosh({})", "erf": "std::erf({})",
-    "cbrt": "std::cbrt({})", "atan2": "std::atan2({}, {})",
+    "sqrt": "eqpool::sqrt({})", "rsqrt": "RSQRT({})", "square": "{0} * {0}",
+    "floor": "eqpool::floor({})", "ceil": "eqpool::ceil({})", "pow": "eqpool::pow({}, {})",
+    "sin": "eqpool::sin({})", "cos": "eqpool::cos({})", "tan": "eqpool::tan({})",
+    "sinh": "eqpool::sinh({})", "cosh": "eqpool::cosh({})", "erf": "eqpool::erf({})",
+    "atan": "eqpool::atan({})", "atan2": "eqpool::atan2({}, {})", "cbrt": "eqpool::cbrt({})",
     "clamp": "SMALLER(LARGER({1}, {0}), {2})",
 }  # fmt: skip
 _FLAGS = {
     "lt": "{} < {}", "le": "{} <= {}", "gt": "{} > {}", "ge": "{} >= {}", "eq": "{} == {}",
-    "ne": "{} != {}", "is_finite": "std::abs({}) <= std::numeric_limits<Real>::max()",
+    "ne": "{} != {}", "is_finite": "eqpool::abs({}) <= std::numeric_limits<Real>::max()",
 }  # fmt: skip
 _LOGIC = {"and": "{} & {}", "or": "{} | {}", "xor": "{} ^ {}", "not": "!{}"}
 _SAME = {"copy", "copy_p", "stop_gradient", "optimization_barrier", "reduce_precision", "pvary"}
@@ -124,7 +125,7 @@ def _result(
         return [_power(given[0], params["y"], to)]
     if name == "round":
         away = int(params["rounding_method"]) == 0
-        return [_each("real", "std::round({})" if away else "std::nearbyint({})", given, to)]
+        return [_each("real", "eqpool::round({})" if away else "eqpool::nearbyint({})", given, to)]
     if name == "reduce_sum":
         return [_sum(given[0], params["axes"], shape, to, linear)]
     kinds = {x.kind for x in given}

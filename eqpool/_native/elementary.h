@@ -2,19 +2,17 @@
 #pragma once
 
 #include <bit>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <limits>
 
+#include "functions.h"
+
 namespace eqpool {
 
 // A library holds one precision; both would take twice the time to compile.
 using Real = EQPOOL_REAL;
-
-// In a loop that is to be vectorised a call that is left to the compiler's discretion is a risk.
-#define EQPOOL_INLINE inline __attribute__((always_inline))
 
 // Maximum and its derivative as XLA has them: NaN of the first stays, a tie counts half.
 template <typename T>
@@ -32,13 +30,13 @@ EQPOOL_INLINE double in_range(double x) { return x + 0.0 * (x * 0x1p252); }
 
 // In double precision the standard library's; in single precision a range reduction and a minimax
 // polynomial, with an error below 2 units in the last place (tests/native/test_elementary.py).
-EQPOOL_INLINE double exponential(double x) { return std::exp(x); }
-EQPOOL_INLINE double logarithm(double x) { return std::log(x); }
+EQPOOL_INLINE double exponential(double x) { return exp(x); }
+EQPOOL_INLINE double logarithm(double x) { return log(x); }
 
 EQPOOL_INLINE float exponential(float x) {
   float y = x < -87.0f ? -87.0f : x;
   y = y > 88.0f ? 88.0f : y;
-  const float n = std::nearbyint(y * 1.44269504088896341f);
+  const float n = nearbyint(y * 1.44269504088896341f);
   const float r = (y - n * 0.693359375f) - n * -2.12194440e-4f;
   // Estrin's scheme: half the depth of Horner's, which the loop would wait for.
   const float r2 = r * r;
@@ -67,16 +65,16 @@ EQPOOL_INLINE float logarithm(float x) {  // of a positive normal number
 }
 
 // Error below 2 units in the last place.
-EQPOOL_INLINE double tangent(double x) { return std::tanh(x); }
+EQPOOL_INLINE double tangent(double x) { return tanh(x); }
 EQPOOL_INLINE float tangent(float x) {
-  const float size = std::abs(x), z = x * x;
+  const float size = abs(x), z = x * x;
   float p = -5.70498872745e-3f * z + 2.06390887954e-2f;
   p = p * z - 5.37397155531e-2f;
   p = p * z + 1.33314422036e-1f;
   p = p * z - 3.33332819422e-1f;
   const float small = p * z * x + x;
   const float large = 1.0f - 2.0f / (exponential(2.0f * size) + 1.0f);
-  return size < 0.625f ? small : std::copysign(large, x);
+  return size < 0.625f ? small : copysign(large, x);
 }
 
 // What the widest registers hold; GCC and Clang divide it where they are narrower.

@@ -1,7 +1,6 @@
 // What a generated step is made of: functions of one number that vectorise.
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -21,17 +20,17 @@ EQPOOL_INLINE Real SMALLER(Real x, Real y) {
 }
 // Where the second is no NaN.
 EQPOOL_INLINE Real smaller(Real x, Real bound) { return bound < x ? bound : x; }
-EQPOOL_INLINE Real RSQRT(Real x) { return Real(1) / std::sqrt(x); }
+EQPOOL_INLINE Real RSQRT(Real x) { return Real(1) / sqrt(x); }
 EQPOOL_INLINE Real SIGN(Real x) {
   return x > Real(0) ? Real(1) : (x < Real(0) ? Real(-1) : x);
 }
-EQPOOL_INLINE double EXP(double x) { return std::exp(x); }
+EQPOOL_INLINE double EXP(double x) { return exp(x); }
 EQPOOL_INLINE float EXP(float x) { return x < -87.0f ? 0.0f : exponential(x); }
-EQPOOL_INLINE Real EXP2(Real x) { return std::exp2(x); }
+EQPOOL_INLINE Real EXP2(Real x) { return exp2(x); }
 EQPOOL_INLINE Real TANH(Real x) { return tangent(x); }
 EQPOOL_INLINE Real LOGISTIC(Real x) { return Real(1) / (Real(1) + exponential(-x)); }
 
-EQPOOL_INLINE double LOG(double x) { return std::log(x); }
+EQPOOL_INLINE double LOG(double x) { return log(x); }
 EQPOOL_INLINE float LOG(float x) {
   // XLA takes numbers for zero that are smaller than normal ones.
   const float infinite = std::numeric_limits<float>::infinity();
@@ -39,7 +38,7 @@ EQPOOL_INLINE float LOG(float x) {
   const float y = logarithm(x);
   return x < std::numeric_limits<float>::min() ? low : y;
 }
-EQPOOL_INLINE double EXPM1(double x) { return std::expm1(x); }
+EQPOOL_INLINE double EXPM1(double x) { return expm1(x); }
 EQPOOL_INLINE float EXPM1(float x) {
   // Near 0 by its series, whose error at 0.5 is below a unit in the last place.
   float p = 2.4801587e-5f * x + 1.9841270e-4f;
@@ -49,9 +48,9 @@ EQPOOL_INLINE float EXPM1(float x) {
   p = p * x + 1.6666667e-1f;
   p = p * x + 0.5f;
   const float near = p * x * x + x;
-  return std::abs(x) < 0.5f ? near : exponential(x) - 1.0f;
+  return abs(x) < 0.5f ? near : exponential(x) - 1.0f;
 }
-EQPOOL_INLINE double LOG1P(double x) { return std::log1p(x); }
+EQPOOL_INLINE double LOG1P(double x) { return log1p(x); }
 EQPOOL_INLINE float LOG1P(float x) {
   // What rounding took from 1 + x is put back to first order.
   const float y = 1.0f + x;
