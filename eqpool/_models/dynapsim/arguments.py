@@ -75,14 +75,9 @@ def synapse_arguments(
 def absent_fields(synapses: tuple[str, ...]) -> list[str]:
     """Fields that a `DynapSim` with these synapses does not have."""
     present = synapses if len(synapses) > 1 else ("syn",)
-    absent = [f"i{name}" for name in SYNAPSES if name not in synapses]
-    absent += [
-        f"{quantity}_{name}"
-        for quantity in _BY_SYNAPSE
-        for name in ("syn", *SYNAPSES)
-        if name not in present
-    ]
-    return absent
+    others = [name for name in ("syn", *SYNAPSES) if name not in present]
+    absent = [f"{quantity}_{name}" for quantity in _BY_SYNAPSE for name in others]
+    return absent + [f"i{name}" for name in SYNAPSES if name not in synapses]
 
 
 def from_lif(lif: LIFNeurons) -> DynapseNeurons:
@@ -106,20 +101,12 @@ def from_lif(lif: LIFNeurons) -> DynapseNeurons:
         kappa = (defaults.KAPPA_N + defaults.KAPPA_P) / 2
         return physics.leak_current(each(tau, 20e-3), *map(jnp.asarray, (C, kappa, defaults.UT)))
 
-    Itau_mem, Itau_syn = leak(lif.tau_mem, defaults.C_MEM), leak(lif.tau_syn, C_SYN)
+    Itau_mem, Itau_syn = leak(lif.tau_mem, defaults.C["mem"]), leak(lif.tau_syn, C_SYN)
+    # What Rockpool sets to zero, and then raises to Io: nothing comes in where Iw_ahp is 0.
+    off, dark = each(None, 0.0), each(None, defaults.Io)
     return DynapseNeurons(
-        (n,),
-        Itau_mem=Itau_mem,
-        Itau_syn=Itau_syn,
-        Igain_mem=defaults.R_GAIN["mem"] * Itau_mem,
-        Igain_syn=defaults.R_GAIN["syn"] * Itau_syn,
-        Ispkthr=defaults.ISCALE * each(lif.threshold, 1.0),
-        Idc=defaults.ISCALE * each(lif.bias, 0.0),
-        # What Rockpool sets to zero, and then raises to Io: nothing comes in where Iw_ahp is 0.
-        Itau_ahp=each(None, defaults.Io),
-        Igain_ahp=each(None, defaults.Io),
-        Iw_ahp=each(None, 0.0),
-        If_nmda=each(None, 0.0),
-        Iscale=defaults.ISCALE,
-        dt=lif.dt,
-    )
+        (n,), Itau_mem=Itau_mem, Itau_syn=Itau_syn, Itau_ahp=dark, Igain_ahp=dark,
+        Igain_mem=defaults.R_GAIN["mem"] * Itau_mem, Igain_syn=defaults.R_GAIN["syn"] * Itau_syn,
+        Ispkthr=defaults.ISCALE * each(lif.threshold, 1.0), Iw_ahp=off, If_nmda=off,
+        Idc=defaults.ISCALE * each(lif.bias, 0.0), Iscale=defaults.ISCALE, dt=lif.dt,
+    )  # fmt: skip

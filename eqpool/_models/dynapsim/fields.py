@@ -39,21 +39,12 @@ I_MAX = 2.25e-6
 KAPPA_N, KAPPA_P, UT, VTH = 0.75, 0.66, 25e-3, 0.7
 _UT_KAPPA = UT / ((KAPPA_N + KAPPA_P) / 2)
 
-C_MEM, C_AHP, C_PULSE, C_REF = 3e-12, 40e-12, 0.5e-12, 1.5e-12
-C_SYN = {"syn": 24.5e-12, "ampa": 24.5e-12, "gaba": 25e-12, "nmda": 25e-12, "shunt": 24.5e-12}
-
-ITAU_MEM = _UT_KAPPA * C_MEM / TAU["mem"]
-ITAU_AHP = _UT_KAPPA * C_AHP / TAU["ahp"]
-ITAU_SYN = {name: _UT_KAPPA * C / TAU[name] for name, C in C_SYN.items()}
-IGAIN_MEM = R_GAIN["mem"] * ITAU_MEM
-IGAIN_AHP = R_GAIN["ahp"] * ITAU_AHP
-IGAIN_SYN = {name: R_GAIN[name] * Itau for name, Itau in ITAU_SYN.items()}
-
-IPULSE = VTH * C_PULSE / T_PULSE
-IPULSE_AHP = VTH * C_PULSE / T_PULSE_AHP
-IREF = VTH * C_REF / T_REF
-ISPKTHR = 0.1e-6
-ISCALE = 10e-9
+C_PULSE, C_REF = 0.5e-12, 1.5e-12
+C = {"mem": 3e-12, "ahp": 40e-12} | dict.fromkeys(("syn", *SYNAPSES), 24.5e-12)
+C |= {"gaba": 25e-12, "nmda": 25e-12}
+ITAU = {name: _UT_KAPPA * C[name] / TAU[name] for name in C}
+IGAIN = {name: R_GAIN[name] * ITAU[name] for name in C}
+ISPKTHR, ISCALE = 0.1e-6, 10e-9
 
 
 def current(value: float, doc: str, off: bool = False) -> Any:
@@ -89,37 +80,35 @@ class AbstractParts(AbstractNeuron):
 
     Idc: PerNeuron = current(Io, "Constant input.", off=True)
     If_nmda: PerNeuron = current(Io, "NMDA gate: `imem` at which half passes.", off=True)
-    Igain_ahp: PerNeuron = current(IGAIN_AHP, "Gain current of the adaptation.")
-    Igain_mem: PerNeuron = current(IGAIN_MEM, "Gain current of the membrane.")
-    Igain_syn: PerNeuron | None = current(IGAIN_SYN["syn"], "Gain current of the synapses.")
-    Igain_ampa: PerNeuron | None = current(IGAIN_SYN["ampa"], "Gain current of the AMPA synapse.")
-    Igain_gaba: PerNeuron | None = current(IGAIN_SYN["gaba"], "Gain current of the GABA synapse.")
-    Igain_nmda: PerNeuron | None = current(IGAIN_SYN["nmda"], "Gain current of the NMDA synapse.")
-    Igain_shunt: PerNeuron | None = current(
-        IGAIN_SYN["shunt"], "Gain current of the SHUNT synapse."
-    )
-    Ipulse_ahp: PerNeuron = current(IPULSE_AHP, "Sets the pulse width of the adaptation.")
-    Ipulse: PerNeuron = current(IPULSE, "Sets the pulse width of the synapses.")
-    Iref: PerNeuron = current(IREF, "Sets the refractory period.")
+    Igain_ahp: PerNeuron = current(IGAIN["ahp"], "Gain current of the adaptation.")
+    Igain_mem: PerNeuron = current(IGAIN["mem"], "Gain current of the membrane.")
+    Igain_syn: PerNeuron | None = current(IGAIN["syn"], "Gain current of the synapses.")
+    Igain_ampa: PerNeuron | None = current(IGAIN["ampa"], "Gain current of the AMPA synapse.")
+    Igain_gaba: PerNeuron | None = current(IGAIN["gaba"], "Gain current of the GABA synapse.")
+    Igain_nmda: PerNeuron | None = current(IGAIN["nmda"], "Gain current of the NMDA synapse.")
+    Igain_shunt: PerNeuron | None = current(IGAIN["shunt"], "Gain current of the SHUNT synapse.")
+    Ipulse_ahp: PerNeuron = current(VTH * C_PULSE / T_PULSE_AHP, "Sets the adaptation's pulses.")
+    Ipulse: PerNeuron = current(VTH * C_PULSE / T_PULSE, "Sets the synapses' pulses.")
+    Iref: PerNeuron = current(VTH * C_REF / T_REF, "Sets the refractory period.")
     Ispkthr: PerNeuron = current(ISPKTHR, "Spiking threshold.")
-    Itau_ahp: PerNeuron = current(ITAU_AHP, "Leak current of the adaptation.")
-    Itau_mem: PerNeuron = current(ITAU_MEM, "Leak current: sets the membrane time constant.")
-    Itau_syn: PerNeuron | None = current(ITAU_SYN["syn"], "Leak current of the synapses.")
-    Itau_ampa: PerNeuron | None = current(ITAU_SYN["ampa"], "Leak current of the AMPA synapse.")
-    Itau_gaba: PerNeuron | None = current(ITAU_SYN["gaba"], "Leak current of the GABA synapse.")
-    Itau_nmda: PerNeuron | None = current(ITAU_SYN["nmda"], "Leak current of the NMDA synapse.")
-    Itau_shunt: PerNeuron | None = current(ITAU_SYN["shunt"], "Leak current of the SHUNT synapse.")
+    Itau_ahp: PerNeuron = current(ITAU["ahp"], "Leak current of the adaptation.")
+    Itau_mem: PerNeuron = current(ITAU["mem"], "Leak current: sets the membrane time constant.")
+    Itau_syn: PerNeuron | None = current(ITAU["syn"], "Leak current of the synapses.")
+    Itau_ampa: PerNeuron | None = current(ITAU["ampa"], "Leak current of the AMPA synapse.")
+    Itau_gaba: PerNeuron | None = current(ITAU["gaba"], "Leak current of the GABA synapse.")
+    Itau_nmda: PerNeuron | None = current(ITAU["nmda"], "Leak current of the NMDA synapse.")
+    Itau_shunt: PerNeuron | None = current(ITAU["shunt"], "Leak current of the SHUNT synapse.")
     Iw_ahp: PerNeuron = current(Io, "Adaptation weight of a spike.", off=True)
-    C_ahp: PerNeuron = capacitance(C_AHP, "Capacitance of the adaptation.")
-    C_syn: PerNeuron | None = capacitance(C_SYN["syn"], "Capacitance of the synapses.")
-    C_ampa: PerNeuron | None = capacitance(C_SYN["ampa"], "Capacitance of the AMPA synapse.")
-    C_gaba: PerNeuron | None = capacitance(C_SYN["gaba"], "Capacitance of the GABA synapse.")
-    C_nmda: PerNeuron | None = capacitance(C_SYN["nmda"], "Capacitance of the NMDA synapse.")
-    C_shunt: PerNeuron | None = capacitance(C_SYN["shunt"], "Capacitance of the SHUNT synapse.")
+    C_ahp: PerNeuron = capacitance(C["ahp"], "Capacitance of the adaptation.")
+    C_syn: PerNeuron | None = capacitance(C["syn"], "Capacitance of the synapses.")
+    C_ampa: PerNeuron | None = capacitance(C["ampa"], "Capacitance of the AMPA synapse.")
+    C_gaba: PerNeuron | None = capacitance(C["gaba"], "Capacitance of the GABA synapse.")
+    C_nmda: PerNeuron | None = capacitance(C["nmda"], "Capacitance of the NMDA synapse.")
+    C_shunt: PerNeuron | None = capacitance(C["shunt"], "Capacitance of the SHUNT synapse.")
     C_pulse_ahp: PerNeuron = capacitance(C_PULSE, "Of the adaptation's pulse extender.")
     C_pulse: PerNeuron = capacitance(C_PULSE, "Of the synapses' pulse extender.")
     C_ref: PerNeuron = capacitance(C_REF, "Capacitance of the refractory circuit.")
-    C_mem: PerNeuron = capacitance(C_MEM, "Membrane capacitance.")
+    C_mem: PerNeuron = capacitance(C["mem"], "Membrane capacitance.")
     Io: PerNeuron = transistor(Io, "A", "Dark current.")
     kappa_n: PerNeuron = transistor(KAPPA_N, "", "Subthreshold slope factor, n-FET.")
     kappa_p: PerNeuron = transistor(KAPPA_P, "", "Subthreshold slope factor, p-FET.")

@@ -135,22 +135,14 @@ class DynapSim(AbstractCircuit):
         )  # fmt: skip
         for_all = dict(Igain=Igain_syn, Itau=Itau_syn, C=C_syn)
         build(
-            self,
-            shape,
-            arguments | synapse_arguments(self.synapses, for_all, by_synapse),
-            has_rec=has_rec,
-            weight_init_func=weight_init_func,
-            rng_key=rng_key,
+            self, shape, arguments | synapse_arguments(self.synapses, for_all, by_synapse),
+            has_rec=has_rec, weight_init_func=weight_init_func, rng_key=rng_key, name=name,
             solver=RockpoolEuler() if solver is None else solver,
-            surrogate=as_surrogate(surrogate),
-            name=name,
-            spiking_input=spiking_input,
-            spiking_output=spiking_output,
+            surrogate=as_surrogate(surrogate), spiking_input=spiking_input,
+            spiking_output=spiking_output, absent=absent_fields(self.synapses), keeps_key=True,
             sizes={"K": len(self.synapses) if several else None},
             channels=(shape[-1], len(self.synapses)) if several else None,
-            absent=absent_fields(self.synapses),
-            keeps_key=True,
-        )
+        )  # fmt: skip
         if percent_mismatch is not None:
             drawn = mismatch(self, self.rng_key, percent_mismatch)
             plain = vars(self)

@@ -26,7 +26,6 @@ class _Quantity(NamedTuple):
 
 
 _PULSE, _TIME, _GAIN = "pulse", "time", "gain"
-_CIRCUITS = ("mem", "ahp", "syn", *defaults.SYNAPSES)
 
 # Gains last: they multiply the leak current that a time constant has set.
 QUANTITIES = (
@@ -35,10 +34,10 @@ QUANTITIES = (
         "t_pulse": _Quantity(_PULSE, "Ipulse", "C_pulse", defaults.T_PULSE),
         "t_pulse_ahp": _Quantity(_PULSE, "Ipulse_ahp", "C_pulse_ahp", defaults.T_PULSE_AHP),
     }
-    | {f"tau_{x}": _Quantity(_TIME, f"Itau_{x}", f"C_{x}", defaults.TAU[x]) for x in _CIRCUITS}
+    | {f"tau_{x}": _Quantity(_TIME, f"Itau_{x}", f"C_{x}", defaults.TAU[x]) for x in defaults.C}
     | {
         f"r_gain_{x}": _Quantity(_GAIN, f"Igain_{x}", f"Itau_{x}", defaults.R_GAIN[x])
-        for x in _CIRCUITS
+        for x in defaults.C
     }
 )
 
@@ -132,15 +131,9 @@ def take(arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def currents(base: Any, quantities: Mapping[str, Any], explicit: Collection[str]) -> dict[str, Any]:
-    """Bias currents by name, as arguments of the constructor, from quantities.
+    """Bias currents by name from quantities, the rest of which have their defaults.
 
-    **Arguments:**
-
-    - `base`: a module with everything but these quantities.
-    - `quantities`: some of `QUANTITIES`; the rest have their defaults.
-    - `explicit`: arguments of the constructor that were given beside them.
-
-    **Raises:** `ValueError` for what no circuit can do.
+    `base` is a module with everything but them, `explicit` what was given beside them.
     """
     for name in quantities:
         if (current := QUANTITIES[name].current) in explicit:
@@ -189,19 +182,16 @@ def _for_each_synapse(base: Any, quantities: Mapping[str, Any]) -> dict[str, Any
     return wanted
 
 
-def _with_defaults(
-    base: Any, wanted: Mapping[str, Any], explicit: Collection[str]
-) -> dict[str, Any]:
-    given = set(explicit)
-    for kind in ("Itau", "Igain"):
-        if f"{kind}_syn" in given:  # stands for every type
-            given |= {f"{kind}_{synapse}" for synapse in base.synapses}
-    found = {
-        name: of.default
+def _with_defaults(base: Any, wanted: dict[str, Any], explicit: Collection[str]) -> dict[str, Any]:
+    # One of `_syn` stands for every type.
+    kinds = [name.removesuffix("_syn") for name in explicit if name.endswith("_syn")]
+    given = {f"{kind}_{synapse}" for kind in kinds for synapse in base.synapses} | {*explicit}
+    missing = [
+        name
         for name, of in QUANTITIES.items()
         if getattr(base, of.current) is not None and of.current not in given
-    }
-    return found | dict(wanted)
+    ]
+    return {name: QUANTITIES[name].default for name in missing} | wanted
 
 
 def _value(mod: Any, name: str) -> Array:
