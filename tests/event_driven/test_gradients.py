@@ -58,7 +58,7 @@ PHYSICS = [
 @pytest.mark.parametrize(
     "drive",
     [
-        "constant",
+        pytest.param("constant", marks=pytest.mark.slow),
         pytest.param("inhibited", marks=pytest.mark.long),
         pytest.param("excited", marks=pytest.mark.long),
         pytest.param("shunted", marks=pytest.mark.long),

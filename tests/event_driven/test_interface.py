@@ -47,7 +47,7 @@ def test_the_record_is_without_what_arrives_in_the_next_step():
 
 
 @pytest.mark.parametrize(
-    "synapses", [("ampa", "gaba"), pytest.param(("ampa",), marks=pytest.mark.long)]
+    "synapses", [("ampa",), pytest.param(("ampa", "gaba"), marks=pytest.mark.slow)]
 )
 @pytest.mark.parametrize(
     "solver", tiers(SOLVERS[1::2] + SOLVERS[::2], 2), ids=NAMES[1::2] + NAMES[::2]

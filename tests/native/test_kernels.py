@@ -105,7 +105,7 @@ def assert_same(scan, kernel, rtol):
 @pytest.mark.parametrize(
     "synapses, surrogate",
     [
-        (("ampa",), eqpool.PiecewiseLinear),
+        pytest.param(("ampa",), eqpool.PiecewiseLinear, marks=pytest.mark.slow),
         pytest.param(FOUR, eqpool.FastSigmoid, marks=pytest.mark.slow),
         pytest.param(("ampa", "nmda"), lambda: eqpool.Arctan(2.0), marks=pytest.mark.long),
         pytest.param(("gaba",), eqpool.PiecewiseLinear, marks=pytest.mark.long),

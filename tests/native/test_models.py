@@ -107,8 +107,8 @@ def run_and_derivatives(mod, x):
             diffrax.Euler(),
             diffrax.Dopri8(),
         ],
-        1,
-        slow=2,
+        0,
+        slow=3,
     ),
 )
 def test_explicit_solvers(solver, x64):

@@ -7,6 +7,7 @@ import pytest
 
 import eqpool
 from eqpool.testing import check_neuron, PROMISES
+from tests.helpers import tiers
 from tests.neuron.adapting import Adapting, Synapses
 
 
@@ -97,7 +98,11 @@ QUICK = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("name", NEURONS)
+# Those that differ most first.
+SORTED = sorted(NEURONS, key=lambda name: name not in ("LIFJax", "HodgkinHuxley", "noisy ALIF"))
+
+
+@pytest.mark.parametrize("name", tiers(SORTED, 3))
 def test_what_is_quick_to_check(name):
     report = check_neuron(NEURONS[name](), only=QUICK)
     assert set(report.promises.values()) == {"kept"}, report

@@ -63,7 +63,7 @@ def lif_arguments(rng, n, k, recurrent):
 SPIKES = []
 
 
-@pytest.mark.parametrize("seed", tiers(range(20), 4, slow=2))
+@pytest.mark.parametrize("seed", tiers(range(20), 2, slow=4))
 def test_lif(seed):
     rng = np.random.default_rng(seed)
     n, k, steps = int(rng.integers(1, 20)), int(rng.integers(1, 4)), int(rng.integers(1, 200))
