@@ -24,21 +24,19 @@ EQPOOL_INLINE Real RSQRT(Real x) { return Real(1) / sqrt(x); }
 EQPOOL_INLINE Real SIGN(Real x) {
   return x > Real(0) ? Real(1) : (x < Real(0) ? Real(-1) : x);
 }
-EQPOOL_INLINE double EXP(double x) { return exp(x); }
-EQPOOL_INLINE float EXP(float x) { return x < -87.0f ? 0.0f : exponential(x); }
+EQPOOL_INLINE Real EXP(Real x) { return x < kLowest ? Real(0) : exponential(x); }
 EQPOOL_INLINE Real EXP2(Real x) { return exp2(x); }
 EQPOOL_INLINE Real TANH(Real x) { return tangent(x); }
 EQPOOL_INLINE Real LOGISTIC(Real x) { return Real(1) / (Real(1) + exponential(-x)); }
 
-EQPOOL_INLINE double LOG(double x) { return log(x); }
-EQPOOL_INLINE float LOG(float x) {
+EQPOOL_INLINE Real LOG(Real x) {
   // XLA takes numbers for zero that are smaller than normal ones.
-  const float infinite = std::numeric_limits<float>::infinity();
-  const float low = x < 0.0f ? std::numeric_limits<float>::quiet_NaN() : -infinite;
-  const float y = logarithm(x);
-  return x < std::numeric_limits<float>::min() ? low : y;
+  const Real infinite = std::numeric_limits<Real>::infinity();
+  const Real low = x < Real(0) ? std::numeric_limits<Real>::quiet_NaN() : -infinite;
+  const Real y = logarithm(x);
+  return x < std::numeric_limits<Real>::min() ? low : y;
 }
-EQPOOL_INLINE double EXPM1(double x) { return expm1(x); }
+EQPOOL_INLINE double EXPM1(double x) { return exponential_less_one(x); }
 EQPOOL_INLINE float EXPM1(float x) {
   // Near 0 by its series, whose error at 0.5 is below a unit in the last place.
   float p = 2.4801587e-5f * x + 1.9841270e-4f;
@@ -50,13 +48,12 @@ EQPOOL_INLINE float EXPM1(float x) {
   const float near = p * x * x + x;
   return abs(x) < 0.5f ? near : exponential(x) - 1.0f;
 }
-EQPOOL_INLINE double LOG1P(double x) { return log1p(x); }
-EQPOOL_INLINE float LOG1P(float x) {
+EQPOOL_INLINE Real LOG1P(Real x) {
   // What rounding took from 1 + x is put back to first order.
-  const float y = 1.0f + x;
-  const float lost = x - (y - 1.0f);
-  const float result = LOG(y) + (y > 0.0f ? lost / y : 0.0f);
-  return x < std::numeric_limits<float>::infinity() ? result : x;
+  const Real y = Real(1) + x;
+  const Real lost = x - (y - Real(1));
+  const Real result = LOG(y) + (y > Real(0) ? lost / y : Real(0));
+  return x < std::numeric_limits<Real>::infinity() ? result : x;
 }
 
 }  // namespace eqpool
