@@ -2,8 +2,12 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
 
 #include "batch.h"
 #include "elementary.h"
@@ -195,11 +199,34 @@ inline void add_rows_of_group(Real* const* sum, const Real* const* value, size_t
       add_block<1>(sum[r], matrix + i * n, n, n, rows, value[r] + i);
 }
 
-// The places where x is not zero, and their number.
+// The places where x is not zero, and their number: without a branch, which would be hard to
+// predict.
 template <typename T>
 inline size_t nonzero(const T* x, size_t n, uint32_t* index, T* value) {
-  size_t count = 0;
-  for (size_t i = 0; i < n; ++i) {  // without a branch, which would be hard to predict
+  size_t count = 0, i = 0;
+#if defined(__AVX512F__)
+  // What is written behind the last place that counts is still within the first n.
+  __m512i place = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  const __m512i more = _mm512_set1_epi32(kWide);
+  for (; i + kWide <= n; i += kWide) {
+    unsigned some;
+    if constexpr (sizeof(T) == 4) {
+      const __m512 line = _mm512_loadu_ps(x + i);
+      some = _mm512_cmp_ps_mask(line, _mm512_setzero_ps(), _CMP_NEQ_UQ);
+      _mm512_storeu_ps(value + count, _mm512_maskz_compress_ps(some, line));
+      _mm512_storeu_si512(index + count, _mm512_maskz_compress_epi32(some, place));
+    } else {
+      const __m512d line = _mm512_loadu_pd(x + i);
+      some = _mm512_cmp_pd_mask(line, _mm512_setzero_pd(), _CMP_NEQ_UQ);
+      _mm512_storeu_pd(value + count, _mm512_maskz_compress_pd(some, line));
+      const __m512i places = _mm512_maskz_compress_epi32(some, place);
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(index + count), _mm512_castsi512_si256(places));
+    }
+    count += std::popcount(some);
+    place = _mm512_add_epi32(place, more);
+  }
+#endif
+  for (; i < n; ++i) {
     index[count] = static_cast<uint32_t>(i);
     value[count] = x[i];
     count += x[i] != T(0);
