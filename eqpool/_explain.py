@@ -14,7 +14,7 @@ from ._errors import current
 
 
 class Explanation(NamedTuple):
-    """What runs one layer of neurons.
+    """What runs one layer of neurons, or one `Linear`.
 
     **Attributes:**
 
@@ -37,7 +37,7 @@ class Explanations(tuple[Explanation, ...]):
     __slots__ = ()
 
     def __str__(self) -> str:
-        return "\n".join(map(str, self)) or "No layer of neurons on a grid."
+        return "\n".join(map(str, self)) or "No layer of neurons on a grid, and no `Linear`."
 
 
 def explain(net: Any, input_data: ArrayLike) -> Explanations:
@@ -57,7 +57,7 @@ def explain(net: Any, input_data: ArrayLike) -> Explanations:
     - `net`: a module.
     - `input_data`: as `evolve` takes it; of its values none matters.
 
-    **Returns:** a tuple with an entry for each layer of neurons.
+    **Returns:** a tuple with an entry for each layer of neurons and each `Linear`.
 
     **Raises:** what `net(input_data)` raises while it is traced.
     """

@@ -138,10 +138,11 @@ def native_kernels(enabled: bool = True) -> Iterator[None]:
     On a single CPU, neurons that spike run with `RockpoolEuler`, `ForwardEuler` and fixed steps
     of diffrax's explicit solvers in kernels that are made from their declarations, and `RateJax`
     with `ForwardEuler` in one of its own, several times faster than the code that XLA makes of a
-    scan. The C++ compiler of the machine compiles them at first use. Without a compiler, on other
-    devices and on several of them, with sparse weights, and for a model whose step holds what
-    cannot be computed neuron by neuron, the scan runs: same equations, other rounding.
-    [`eqpool.explain`][] says what runs, and why.
+    scan; another one multiplies input of `Linear` that is mostly zeros. The C++ compiler of the
+    machine compiles them at first use. Without a compiler, on other devices and on several of
+    them, with sparse weights, and for a model whose step holds what cannot be computed neuron by
+    neuron, the scan runs: same equations, other rounding. [`eqpool.explain`][] says what runs,
+    and why.
 
     A block holds in the thread or task that enters it, and new threads start with what the
     environment says. JAX compiles a function once for each setting.

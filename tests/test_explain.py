@@ -43,12 +43,13 @@ def test_a_network():
     )
     for x in (X, X[None], X):
         found = eqpool.explain(net, x)
-        assert [entry.kernel for entry in found] == [True, False]
+        assert [entry.kernel for entry in found] == [False, True, False]
         assert str(found).splitlines() == [
+            "Sequential.0_LinearJax: a matrix product: it has fewer than 1024 weights.",
             "Sequential.1_LIFJax: a kernel in C++.",
             "Sequential.2_Coupled: a scan: its step has a sum over neurons.",
         ]
-    assert "No layer" in str(eqpool.explain(net[0], X))
+    assert "No layer" in str(eqpool.explain(eqpool.Instant(4, jnp.tanh), X))
 
 
 @by_compiler
@@ -65,6 +66,17 @@ def test_a_network():
 def test_why_not(make, reason):
     (entry,) = eqpool.explain(make(), X)
     assert not entry.kernel and reason in entry.reason
+
+
+@by_compiler
+def test_a_large_product():
+    """By a kernel where the input turns out to be mostly zeros."""
+    mod = eqpool.Linear((40, 30), rng_key=0)
+    (entry,) = eqpool.explain(mod, jnp.ones((5, 40)))
+    assert entry.kernel and "a kernel in C++ if" in entry.reason
+    with eqpool.native_kernels(False):
+        (entry,) = eqpool.explain(mod, jnp.ones((5, 40)))
+    assert str(entry) == "LinearJax: a matrix product: kernels are switched off."
 
 
 def test_switched_off():

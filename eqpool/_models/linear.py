@@ -8,6 +8,8 @@ from jaxtyping import Array, Float
 
 from .._attribute import Blueprint, field, kaiming, Parameter, uniform_sqrt
 from .._events import Events
+from .._explain import tell
+from .._kernels.product import obstacle_to_sparse, sparse_product
 from .._module import AbstractModule, initialise
 from .._types import NestedDict
 from ..graph import LinearWeights, Wiring
@@ -23,6 +25,10 @@ class LinearJax(AbstractModule):
     All time steps are one matrix product, which may round a step differently for another number
     of steps. So two halves of a run, or segments of `checkpoint`, are the whole run to rounding,
     not to the bit as of other modules; what holds a `Linear`, as `Softmax`, keeps bits no better.
+
+    On a CPU a large product whose input is mostly zeros, as spikes are, is made by a kernel that
+    leaves zeros out; of every other, XLA makes the product. Whether it is decides a sample of
+    time steps, in each run. A zero that is left out is zero of a weight that is not finite, too.
 
     !!! example
 
@@ -97,7 +103,7 @@ class LinearJax(AbstractModule):
     ) -> tuple[Array, NestedDict, NestedDict]:
         """`input_data @ weight + bias`."""
         del record
-        output = input_data @ self.weight
+        output = _times(input_data, self.weight)
         if self.bias is not None:
             output += jnp.broadcast_to(self.bias, output.shape)
         return output, {}, {}
@@ -117,6 +123,17 @@ class LinearJax(AbstractModule):
     def wire(self, wiring: Wiring, sources: tuple[str, ...], name: str) -> tuple[str, ...]:
         """Weights."""
         return wiring.add(name, LinearWeights(self.weight, self.bias), sources)
+
+
+def _times(x: Float[Array, "T N_in"], weight: Float[Array, "N_in N"]) -> Float[Array, "T N"]:
+    reason = obstacle_to_sparse(x, weight)
+    if reason is not None:
+        tell(False, f"a matrix product: {reason}.")
+        return x @ weight
+    tell(
+        True, "a kernel in C++ if at most a tenth of its input is not zero, else a matrix product."
+    )
+    return sparse_product(x, weight)
 
 
 Linear = LinearJax

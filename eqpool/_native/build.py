@@ -18,6 +18,7 @@ SOURCES = pathlib.Path(__file__).parent
 HANDLERS = {
     "rate": ("eqpool_rate_forward", "eqpool_rate_transposed"),
     "neuron": ("eqpool_neuron_forward", "eqpool_neuron_transposed"),
+    "product": ("eqpool_product_forward", "eqpool_product_transposed"),
 }
 REAL = {"float32": "float", "float64": "double"}
 # Fast, and still right about NaN, infinity and the order of operations, but for sums in loops

@@ -170,6 +170,11 @@ def program(functions=FUNCTIONS):
     return dict(program=np.int64(number), segment=np.int64(2))
 
 
+def product():
+    assert _native.ready("product", "float32")
+    return {}
+
+
 PLACES = dict(constants=(1, N), scalars=(1, 1), weights=(N, N))
 BEHIND = dict(drive=(T, N), noise=(T, N))
 HANDLERS = {
@@ -191,6 +196,8 @@ HANDLERS = {
         [(1, N), (N, N), (1, N), (T, N), (T, N)],
         program,
     ),
+    "eqpool_product_forward": (dict(x=(T, N), w=(N, 5)), [(T, 5)], product),
+    "eqpool_product_transposed": (dict(x=(T, N), y=(T, 5)), [(N, 5)], product),
 }
 
 
@@ -208,8 +215,8 @@ def test_the_library_checks_by_itself(handler):
             (jnp.ones(()), "shape"),
         ):
             operands = (good | {name: bad}).values()
-            # The transposed kernel takes the number of neurons from the cotangent of the spikes.
-            named = r"\w+" if name == "spikes_bar" and what == "shape" else name
+            # From these, kernels take sizes that others must have.
+            named = r"\w+" if name in ("spikes_bar", "x") and what == "shape" else name
             with pytest.raises(Exception, match=f"eqpool: {named} has another {what}"):
                 forward(handler, *operands, results=results, **attributes)
     for place, (rows, columns) in enumerate(results):
