@@ -45,7 +45,7 @@ def test_a_network():
         found = eqpool.explain(net, x)
         assert [entry.kernel for entry in found] == [False, True, False]
         assert str(found).splitlines() == [
-            "Sequential.0_LinearJax: a matrix product: it has fewer than 1024 weights.",
+            "Sequential.0_LinearJax: a matrix product: it is a small one.",
             "Sequential.1_LIFJax: a kernel in C++.",
             "Sequential.2_Coupled: a scan: its step has a sum over neurons.",
         ]
@@ -71,12 +71,14 @@ def test_why_not(make, reason):
 @by_compiler
 def test_a_large_product():
     """By a kernel where the input turns out to be mostly zeros."""
-    mod = eqpool.Linear((40, 30), rng_key=0)
-    (entry,) = eqpool.explain(mod, jnp.ones((5, 40)))
+    mod, x = eqpool.Linear((40, 30), rng_key=0), jnp.ones((60, 40))
+    (entry,) = eqpool.explain(mod, x)
     assert entry.kernel and "a kernel in C++ if" in entry.reason
     with eqpool.native_kernels(False):
-        (entry,) = eqpool.explain(mod, jnp.ones((5, 40)))
+        (entry,) = eqpool.explain(mod, x)
     assert str(entry) == "LinearJax: a matrix product: kernels are switched off."
+    for small in (eqpool.explain(mod, x[:50]), eqpool.explain(eqpool.Linear((400, 15)), X[:, :1])):
+        assert str(small) == "LinearJax: a matrix product: it is a small one."
 
 
 def test_switched_off():

@@ -15,9 +15,12 @@ from .. import _native
 from .._varying import shaped, together
 
 
-# Of fewer weights, or multiplications, a product takes XLA no longer than looking for zeros.
+# Below one of these a product takes XLA no longer than looking for zeros.
+LEAST_OUTPUTS = 16
 LEAST_WEIGHTS = 1 << 10
 LEAST_MULTIPLICATIONS = 1 << 24
+LIKELY_BATCH = 256
+"""Runs of a batch, which is not known yet when it is decided whether a kernel is compiled."""
 MOST_FILLED = 0.1
 """Share of numbers other than zero up to which the kernel is faster, both ways."""
 SAMPLE = 64
@@ -28,8 +31,9 @@ def obstacle_to_sparse(x: Array, w: Array) -> str | None:
     """Why `sparse_product` cannot compute a product, or would not gain by it."""
     if not _native.all_known((*x.shape, *w.shape)):
         return "its input is empty, or of open length"
-    if w.size < LEAST_WEIGHTS:
-        return f"it has fewer than {LEAST_WEIGHTS} weights"
+    enough = x.shape[0] * w.size * LIKELY_BATCH >= LEAST_MULTIPLICATIONS
+    if not enough or w.size < LEAST_WEIGHTS or w.shape[1] < LEAST_OUTPUTS:
+        return "it is a small one"
     if x.dtype != w.dtype:
         return "its input is of another dtype than its weights"
     return _native.obstacle("product", x.dtype.name)
