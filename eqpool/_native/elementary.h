@@ -130,8 +130,15 @@ EQPOOL_INLINE float tangent(float x) {
   return size < 0.625f ? small : copysign(large, x);
 }
 
-// What the widest registers hold; GCC and Clang divide it where they are narrower.
-typedef Real Line __attribute__((vector_size(64)));
+// What the widest registers hold. GCC and Clang would divide what is wider, by way of memory.
+#if defined(__AVX512F__)
+constexpr size_t kLineBytes = 64;
+#elif defined(__AVX__)
+constexpr size_t kLineBytes = 32;
+#else
+constexpr size_t kLineBytes = 16;
+#endif
+typedef Real Line __attribute__((vector_size(kLineBytes)));
 constexpr size_t kWide = sizeof(Line) / sizeof(Real);
 EQPOOL_INLINE Line load(const Real* from) {
   Line line;

@@ -32,7 +32,7 @@ inline void add_block(T* __restrict sum, const T* matrix, size_t stride, size_t 
 
 inline void add_columns(Real* sum, const Real* matrix, size_t stride, size_t n,
                         const uint32_t* index, const Real* weight, size_t count) {
-  constexpr size_t kLines = 4;
+  constexpr size_t kLines = kLineBytes == 64 ? 4 : 8;
   // Sums stay in registers while all rows are added; rows of a large matrix must come in a stream.
   if (stride <= 256) {
     for (; n >= kLines * kWide; n -= kLines * kWide, sum += kLines * kWide, matrix += kLines * kWide) {
@@ -41,7 +41,7 @@ inline void add_columns(Real* sum, const Real* matrix, size_t stride, size_t n,
       for (size_t k = 0; k < count; ++k) {
         const Real* row = matrix + index[k] * stride;
         const Real w = weight[k];
-#pragma GCC unroll 4
+#pragma GCC unroll 8
         for (size_t c = 0; c < kLines; ++c) line[c] += w * load(row + c * kWide);
       }
       for (size_t c = 0; c < kLines; ++c) store(sum + c * kWide, line[c]);
