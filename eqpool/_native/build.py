@@ -59,7 +59,7 @@ def find_compiler() -> tuple[str, ...] | None:
     if path is None:
         raise Unavailable(
             "CXX",
-            f"CXX={chosen!r} is no compiler that can be found; the slower scan of XLA runs instead "
+            f"CXX={chosen!r} is no compiler that can be found; the slower code of XLA runs instead "
             "of kernels. Set CXX to a C++ compiler, or unset it for c++, g++ or clang++.",
         )
     return (path, *words[1:])

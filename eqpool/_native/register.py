@@ -126,7 +126,7 @@ def _library(
         raise Unavailable(
             f"kernel {kernel}",
             f"the kernel {kernel!r} could not be compiled by {shlex.join(compiler)}; the slower "
-            "scan of XLA runs instead. Set CXX to a compiler that knows C++20, as GCC 11 or Clang "
+            "code of XLA runs instead. Set CXX to a compiler that knows C++20, as GCC 11 or Clang "
             f"14. It said: {details[-1000:].strip()}",
         ) from error
 

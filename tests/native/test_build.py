@@ -54,7 +54,7 @@ class TestCompiler:
     @pytest.mark.parametrize("text", ["no-such-compiler", "no-such -m64", "'g++", "''"])
     def test_not_found(self, text, monkeypatch):
         monkeypatch.setenv("CXX", text)
-        with pytest.raises(Unavailable, match="CXX=.*is no compiler that can be found.*scan"):
+        with pytest.raises(Unavailable, match="CXX=.*is no compiler that can be found.*code of XLA"):
             build.find_compiler()
 
     def test_none_at_all(self, tmp_path, monkeypatch):
@@ -189,7 +189,7 @@ class TestRegister:
     @posix
     def test_a_compiler_that_fails(self, compiler, tmp_path, monkeypatch):
         monkeypatch.setenv("CXX", f"{compiler} --fail")
-        match = r"kernel '(rate|neuron)' could not be compiled by .*--fail; .*scan.*erreur"
+        match = r"kernel '(rate|neuron)' could not be compiled by .*--fail; .*code of XLA.*erreur"
         with pytest.warns(RuntimeWarning, match=match) as said:
             assert not any(self.outcomes(*self.BOTH))
         assert len(said) == 2
