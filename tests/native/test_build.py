@@ -54,7 +54,9 @@ class TestCompiler:
     @pytest.mark.parametrize("text", ["no-such-compiler", "no-such -m64", "'g++", "''"])
     def test_not_found(self, text, monkeypatch):
         monkeypatch.setenv("CXX", text)
-        with pytest.raises(Unavailable, match="CXX=.*is no compiler that can be found.*code of XLA"):
+        with pytest.raises(
+            Unavailable, match="CXX=.*is no compiler that can be found.*code of XLA"
+        ):
             build.find_compiler()
 
     def test_none_at_all(self, tmp_path, monkeypatch):
