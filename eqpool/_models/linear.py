@@ -27,8 +27,8 @@ class LinearJax(AbstractModule):
     not to the bit as of other modules; what holds a `Linear`, as `Softmax`, keeps bits no better.
 
     On a CPU a large product whose input is mostly zeros, as spikes are, is made by a kernel that
-    leaves zeros out; of every other, XLA makes the product. Whether it is decides a sample of
-    time steps, in each run. A zero that is left out is zero of a weight that is not finite, too.
+    leaves zeros out; of every other, XLA makes the product. A sample of time steps decides, in
+    each run. A zero that is left out gives zero even where its weight is not finite.
 
     !!! example
 
